@@ -8,8 +8,8 @@ Work is cut into *units*, and units of many requests are batched together::
     assemble(request, units, results) -> result   put one request back together
 
 Threads: an engine is constructed, warmed, inferred with and closed in one thread (the engine thread), because
-PaddleOCR and others are not thread-safe. `prepare`, `cost` and `assemble` run in a pool beside it and must not
-touch the model's mutable state.
+PaddleOCR and others are not thread-safe. `prepare`, `cost` and `assemble` run in a pool beside it and must
+not touch the model's mutable state.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
-RequestT = TypeVar("RequestT")
+RequestT = TypeVar("RequestT", contravariant=True)
 UnitT = TypeVar("UnitT")
 OutcomeT = TypeVar("OutcomeT")
-ResultT = TypeVar("ResultT")
+ResultT = TypeVar("ResultT", covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,4 +75,28 @@ class Engine(Protocol[RequestT, UnitT, OutcomeT, ResultT]):
 
     def close(self) -> None:
         """Free what the model holds."""
+        ...
+
+
+class Runner(Protocol[RequestT, ResultT]):
+    """What a service's routes see of a model: requests in, results out, batching hidden.
+
+    `deployments.serving.runner.EngineRunner` is the one implementation; routes never see units or threads.
+    """
+
+    @property
+    def card(self) -> ModelCard:
+        """The model that answers.
+
+        Raises:
+            NotReady: nothing is loaded yet.
+        """
+        ...
+
+    async def run(self, request: RequestT) -> ResultT:
+        """Prepare, batch with other requests' units, infer, assemble.
+
+        Raises:
+            SensoriumError: this request's own failure, or `Overloaded` / `NotReady`.
+        """
         ...

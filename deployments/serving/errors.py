@@ -3,7 +3,7 @@
     SensoriumError (internal, 500)
     ├── InvalidInput (invalid_input)                 the request can never succeed as it stands
     │   ├── UnsupportedMedia (unsupported_media)     not a format we read, or the bytes lie about it
-    │   ├── InputTooLarge (input_too_large)          over a limit: bytes, pixels, pages, items, seconds, tokens
+    │   ├── InputTooLarge (input_too_large)          over a limit: bytes, pixels, pages, items, seconds
     │   └── UnsupportedOption (unsupported_option)   a language, backend, model or option we do not have
     ├── Unauthorized (unauthorized)                  API key missing or wrong
     ├── AccessDenied (access_denied)                 a server path outside the media roots
@@ -16,8 +16,8 @@
     ├── DeadlineExceeded (deadline_exceeded)         took longer than the server allows
     └── EngineFailed (engine_failed)                 the model raised on an input that looked right
 
-An error is a value too: an engine returns one per failed unit. It crosses processes by pickle with all its fields.
-This module knows neither HTTP nor Ray; `deployments.web.errors` maps codes to statuses in one place.
+An error is a value too: an engine returns one per failed unit. It crosses processes by pickle with all its
+fields. This module knows neither HTTP nor Ray; `deployments.web.errors` maps codes to statuses in one place.
 """
 
 from __future__ import annotations
