@@ -25,6 +25,17 @@ ResultT = TypeVar("ResultT", covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
+class BackendStatus:
+    """One configured backend: loaded, or why not."""
+
+    name: str
+    loaded: bool
+    model: str = ""
+    reason: str = ""
+    """Why it is not loaded, and what to install or set."""
+
+
+@dataclass(frozen=True, slots=True)
 class ModelCard:
     """What answered: shown by `/health` and named in every reply."""
 
@@ -36,6 +47,8 @@ class ModelCard:
     """Identifies the weights: a hub revision, or `sha256:` and the first 12 digits of the weights' hash."""
     device: str = "cpu"
     languages: tuple[str, ...] = ()
+    backends: tuple[BackendStatus, ...] = ()
+    """Every configured backend, in order of preference."""
     notes: dict[str, str | int | float | bool] = field(default_factory=dict)
     """Facts a user may ask for (`dimensions`, `max_tokens`, ...)."""
 

