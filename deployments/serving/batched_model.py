@@ -1,0 +1,128 @@
+"""The one Serve deployment class: an engine, its batching and its HTTP face in one replica, so that a request makes
+one hop from HAProxy to the model. Knows Serve; knows neither a model library nor any service's paths."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Protocol
+
+from deployments.serving.batching import Batching
+from deployments.serving.engine import Engine, ModelCard
+from deployments.serving.errors import SensoriumError
+from deployments.serving.metrics import RayMetrics
+from deployments.serving.runner import EngineRunner
+
+ASGIApp = Callable[..., Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """What a replica holds. Pickled into it, so every callable is a module-level function or a `partial` of one."""
+
+    service: str
+    """Base name: `ocr`, `embedding`, ...; labels metrics and logs."""
+    load: Callable[[], Engine[Any, Any, Any, Any]]
+    build_app: Callable[[BatchedModel], ASGIApp]
+    """Builds the service's FastAPI app around the replica; its lifespan opens what the service needs beside."""
+    batching: Batching = field(default_factory=Batching)
+    pool_threads: int = 2
+    stuck_after_s: float = 600.0
+
+
+class BatchedModel:
+    """A Serve ingress. Apply with `bind` (below); undecorated, so it can be constructed without Ray in a test.
+
+    Args:
+        spec: the model and its face.
+        peers: other deployments of this application by name, e.g. one per speech backend.
+    """
+
+    def __init__(self, spec: ModelSpec, peers: Mapping[str, Peer] | None = None) -> None:
+        self.spec = spec
+        self.peers = dict(peers or {})
+        self.runner: EngineRunner[Any, Any] = EngineRunner(
+            spec.load,
+            spec.batching,
+            make_metrics=self._metrics,
+            pool_threads=spec.pool_threads,
+            stuck_after_s=spec.stuck_after_s,
+        )
+
+    def _metrics(self, card: ModelCard) -> RayMetrics:
+        return RayMetrics(self.spec.service, card.backend)
+
+    async def run(self, request: Any) -> Any:
+        """One request from a peer deployment, through its handle.
+
+        Raises:
+            SensoriumError: as `EngineRunner.run`; errors cross the handle with their fields.
+        """
+        return await self.runner.run(request)
+
+    async def card(self) -> ModelCard:
+        """The loaded model, for peers."""
+        return self.runner.card
+
+    def reconfigure(self, user_config: Mapping[str, Any]) -> None:
+        """Change batching knobs in place (Serve's `user_config`). A key left out returns to the spec's value.
+
+        Raises:
+            ValueError: an unknown key, or a value out of range.
+        """
+        known = {item.name for item in fields(Batching)}
+        if unknown := set(user_config) - known:
+            raise ValueError(f"user_config has unknown keys {sorted(unknown)}; known are {sorted(known)}")
+        self.runner.configure(Batching(**{**asdict(self.spec.batching), **user_config}))
+
+    async def check_health(self) -> None:
+        """Serve replaces the replica after this raised three times."""
+        self.runner.check_health()
+
+    async def start(self) -> None:
+        """Load and warm the model; the replica is not ready before."""
+        await self.runner.start()
+
+
+def bind(spec: ModelSpec, *, options: Mapping[str, Any] | None = None, **peers: Any) -> Any:
+    """`spec` as a Serve application, its deployment named after the service. YAML may override any option."""
+    from ray import serve
+
+    class Replica(BatchedModel):
+        async def __init__(self, spec: ModelSpec, **peers: Any) -> None:  # type: ignore[misc]  # Serve awaits it
+            BatchedModel.__init__(self, spec, peers)
+            try:
+                await self.start()
+            except SensoriumError as error:
+                # Serve shows the text of a failed constructor in `serve status`: give it one clear line.
+                raise RuntimeError(f"{error.code}: {error.message}") from None
+            # Serve builds the FastAPI app next, and runs its lifespan.
+
+        def __serve_build_asgi_app__(self) -> ASGIApp:
+            return self.spec.build_app(self)
+
+        async def __del__(self) -> None:
+            await asyncio.wait_for(self.runner.close(), timeout=30)
+
+    Replica.__name__ = Replica.__qualname__ = "BatchedModel"
+    deployment = serve.deployment(
+        serve.ingress()(Replica),
+        name=spec.service,
+        # Our own queue refuses first, with our envelope; Serve's must therefore never be the narrower one.
+        max_ongoing_requests=4 * spec.batching.max_requests,
+        max_queued_requests=-1,
+        max_constructor_retry_count=2,
+        health_check_period_s=5,
+        health_check_timeout_s=15,
+        graceful_shutdown_timeout_s=330,
+        **(options or {}),
+    )
+    return deployment.bind(spec, **peers)
+
+
+class Peer(Protocol):
+    """A handle to another deployment, as far as services use it: `await peer.run.remote(request)`."""
+
+    run: Any
+    card: Any
