@@ -144,6 +144,8 @@ class EngineRunner(Generic[RequestT, ResultT]):
         self._closing = True
         self._queue.close()
         await asyncio.to_thread(self._thread.join)
+        while self._requests:  # their last step, `assemble`, still needs the pool
+            await asyncio.sleep(0.005)
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _loaded(self) -> Engine[RequestT, Any, Any, ResultT]:
