@@ -1,11 +1,12 @@
-"""Container numbers after ISO 6346:2022: parse, format, check digit, size/type code.
+"""Container numbers after ISO 6346: parse, format, check digit.
 
 A number is three owner letters, a category letter (U, J or Z), six serial digits and a check digit. Values and
-weights of the check digit: ISO 6346 annex A, as published by the Bureau International des Containers
+weights of the check digit: the standard's annex on it, as published by the Bureau International des Containers
 (https://www.bic-code.org/check-digit-calculator/): letters count from 10 upward leaving out multiples of 11, the
 character at position i weighs 2**i, the sum is taken modulo 11, and a remainder of 10 is written 0.
 
-Look-alike characters (O for 0) are `lookalikes.py`'s subject: this module takes text as it stands.
+Look-alike characters (O for 0) are the subject of `lookalikes.py`, size/type codes of `size_types.py`: this module
+takes a number's text as it stands.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 import re
 from itertools import islice
 
-from deployments.container_number.types import ContainerNumber, SizeType
+from deployments.container_number.types import ContainerNumber
 from deployments.serving.errors import InvalidInput
 
 CATEGORIES: dict[str, str] = {
@@ -108,77 +109,3 @@ def _departure(cleaned: str) -> str:
         if position > 3 and character not in "0123456789":
             return f"character {position + 1} is {character!r}, the last seven characters are digits"
     raise AssertionError(cleaned)
-
-
-# Size/type: ISO 6346 annexes D (size) and E (type).
-_LENGTHS: dict[str, tuple[int, str]] = {
-    "1": (2991, "10 ft"),
-    "2": (6058, "20 ft"),
-    "3": (9125, "30 ft"),
-    "4": (12192, "40 ft"),
-    "A": (7150, "7.15 m"),
-    "B": (7315, "24 ft"),
-    "C": (7430, "7.43 m"),
-    "D": (7450, "7.45 m"),
-    "E": (7820, "7.82 m"),
-    "F": (8100, "8.10 m"),
-    "G": (12500, "41 ft"),
-    "H": (13106, "43 ft"),
-    "K": (13600, "13.60 m"),
-    "L": (13716, "45 ft"),
-    "M": (14630, "48 ft"),
-    "N": (14935, "49 ft"),
-    "P": (16154, "53 ft"),
-}
-_STANDARD_WIDTH, _WIDE, _WIDER = "8 ft (2438 mm)", "over 2438 mm, at most 2500 mm", "over 2500 mm"
-_HEIGHTS_AND_WIDTHS: dict[str, tuple[str, str]] = {
-    "0": ("8 ft", _STANDARD_WIDTH),
-    "2": ("8 ft 6 in", _STANDARD_WIDTH),
-    "4": ("9 ft", _STANDARD_WIDTH),
-    "5": ("9 ft 6 in", _STANDARD_WIDTH),
-    "6": ("over 9 ft 6 in", _STANDARD_WIDTH),
-    "8": ("4 ft 3 in", _STANDARD_WIDTH),
-    "9": ("at most 4 ft", _STANDARD_WIDTH),
-    "C": ("8 ft 6 in", _WIDE),
-    "D": ("9 ft", _WIDE),
-    "E": ("9 ft 6 in", _WIDE),
-    "F": ("over 9 ft 6 in", _WIDE),
-    "L": ("8 ft 6 in", _WIDER),
-    "M": ("9 ft", _WIDER),
-    "N": ("9 ft 6 in", _WIDER),
-    "P": ("over 9 ft 6 in", _WIDER),
-}
-_TYPE_GROUPS: dict[str, str] = {
-    "A": "air/surface container",
-    "B": "dry bulk container",
-    "G": "general purpose container",
-    "H": "thermal container, equipment removable",
-    "K": "tank or named-cargo container",
-    "N": "tank or bulk container",
-    "P": "platform container",
-    "R": "refrigerated container",
-    "S": "named-cargo container",
-    "T": "tank container",
-    "U": "open-top container",
-    "V": "general purpose container with ventilation",
-}
-SIZE_TYPE_FORM = re.compile(r"[1-4A-HK-NP][024-689C-FL-NP][A-Z][0-9A-Z]")
-
-
-def size_type(code: str) -> SizeType:
-    """A size/type code (`22G1`, `45R1`, `L5G1`) in words.
-
-    Raises:
-        InvalidInput: not four characters of a length, a height and width, and a type that the standard knows.
-    """
-    cleaned = compact(code)
-    length = _LENGTHS.get(cleaned[:1])
-    height_width = _HEIGHTS_AND_WIDTHS.get(cleaned[1:2])
-    group = _TYPE_GROUPS.get(cleaned[2:3])
-    if len(cleaned) != 4 or not length or not height_width or not group or not cleaned[3].isalnum():
-        raise InvalidInput(
-            f"{code!r} is not an ISO 6346 size/type code: give length, height and width, and two characters "
-            "of type, e.g. 22G1 or 45R1.",
-            value=code,
-        )
-    return SizeType(cleaned, length[0], length[1], height_width[0], height_width[1], group)

@@ -1,0 +1,1 @@
+"""Pictures of container numbers, drawn: lettering on a corrugated, weathered steel wall."""
