@@ -65,14 +65,11 @@ def read_number(
     if reading.confidence < review_below and not reasons:
         reasons.append(f"Confidence {reading.confidence:.2f} is under {review_below:.2f}.")
     others = tuple(sorted(exact - {window})) + reading.alternatives
-    return Reading(
-        text,
-        reading.number,
-        reading.changes,
-        others[:_MAX_ALTERNATIVES],
-        reading.confidence,
-        bool(reasons),
-        tuple(reasons),
+    return replace(
+        reading,
+        alternatives=others[:_MAX_ALTERNATIVES],
+        needs_review=bool(reasons),
+        review_reasons=tuple(reasons),
     )
 
 

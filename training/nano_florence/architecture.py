@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from transformers import Florence2ForConditionalGeneration, Florence2Processor, PreTrainedTokenizerFast
 
+IMAGE = "<image>"
 SPECIAL_TOKENS = {
     "bos_token": "<s>",
     "pad_token": "<pad>",
@@ -19,7 +20,6 @@ SPECIAL_TOKENS = {
     "unk_token": "<unk>",
     "mask_token": "<mask>",
 }
-IMAGE_TOKEN = "<image>"
 # The tokenizer is trained on these sentences alone: they become whole-word tokens, and everything else, container
 # numbers above all, stays one token a character (vocabulary 292).
 PROMPT_SENTENCES = ("What is the text in the image?", "What is the container number in the image?")
@@ -66,7 +66,7 @@ def build_tokenizer() -> PreTrainedTokenizerFast:
     trainer = trainers.BpeTrainer(
         vocab_size=400,
         min_frequency=1,
-        special_tokens=[*SPECIAL_TOKENS.values(), IMAGE_TOKEN],
+        special_tokens=[*SPECIAL_TOKENS.values(), IMAGE],
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
@@ -79,7 +79,7 @@ def build_tokenizer() -> PreTrainedTokenizerFast:
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         **SPECIAL_TOKENS,
-        extra_special_tokens={"image_token": IMAGE_TOKEN},
+        extra_special_tokens={"image_token": IMAGE},
         model_max_length=256,
     )
 

@@ -51,7 +51,7 @@ def render_crop(number: ContainerNumber, style: CropStyle, rng: np.random.Genera
     ink.paste(mask, (int(margins[2]), int(margins[0])))
     wall_colour, paint = surface.colours(rng.random() < style.dark_on_light_share, rng)
     pixels = surface.wall(height, width, wall_colour)
-    cover = np.asarray(ink, np.float32)[..., None] / 255
+    cover = np.asarray(ink, np.float32)[..., None] / np.float32(255)
     pixels = pixels * (1 - cover) + paint * cover
     if style.plain:
         return surface.to_image(pixels)

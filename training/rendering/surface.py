@@ -83,7 +83,9 @@ def smooth_noise(height: int, width: int, rng: np.random.Generator, cells: int) 
     rows = max(2, cells // 3)
     columns = max(2, cells * width // max(height * 3, 1))
     coarse = (rng.random((rows, columns)) * 255).astype(np.uint8)
-    return np.asarray(Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC), np.float32) / 255
+    return np.asarray(
+        Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC), np.float32
+    ) / np.float32(255)
 
 
 def to_image(pixels: Pixels) -> Image:
