@@ -1,0 +1,190 @@
+"""Bytes -> upright RGB pages, with the limits checked from the header, before any pixel is decoded.
+
+JPEG, PNG, WebP, BMP and TIFF through Pillow, PDF through pdfium. Every page of a TIFF or PDF is a page here; of an
+animated WebP or PNG only the first frame is.
+"""
+
+from __future__ import annotations
+
+import struct
+import warnings
+from collections.abc import Iterator
+from functools import cache
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+from deployments.serving.errors import InputTooLarge, UnsupportedMedia
+from deployments.serving.media import MediaPolicy
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from PIL.Image import Image
+
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "DIB", "TIFF")
+"""Pillow's names of the formats we let it try (a phone's MPO comes as JPEG)."""
+
+_DAMAGED = (
+    OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, AttributeError, EOFError, OverflowError,
+    ZeroDivisionError, struct.error, Warning,
+)  # fmt: skip
+"""What Pillow's parsers raise on bytes that lie; its warnings are made errors by `_pillow_warnings_are_errors`."""
+
+_REDUCED_IMAGE = 1
+"""TIFF 6.0, tag 254 (NewSubfileType), bit 0: a thumbnail of another image in the file."""
+
+
+def decode(data: bytes, policy: MediaPolicy) -> list[NDArray[np.uint8]]:
+    """Every page of an image or PDF.
+
+    Returns:
+        One array per page, H x W x 3, RGB, 0..255, turned upright as its EXIF tag says, transparency over white.
+
+    Raises:
+        UnsupportedMedia: not a format we read, damaged, truncated or encrypted.
+        InputTooLarge: more pixels or pages than the policy allows.
+    """
+    # A PDF header may stand anywhere in the first 1,024 bytes (Adobe's implementation note 13 to PDF 1.7, appendix H).
+    if b"%PDF-" in data[:1024]:
+        from deployments.serving.pdf_pages import render
+
+        return render(data, policy)
+    _pillow_warnings_are_errors()
+    return list(_pages(data, policy))
+
+
+def check_pixels(width: int, height: int, total_before: int, policy: MediaPolicy, page: int = 0) -> int:
+    """The document's pixels with this page counted in.
+
+    Raises:
+        InputTooLarge: the page, or the document so far, is over the policy's limit.
+    """
+    pixels = width * height
+    if pixels > policy.max_pixels:
+        raise InputTooLarge(
+            f"page {page + 1} has {width} x {height} = {pixels:,} pixels; the limit is {policy.max_pixels:,}. "
+            "Send it at a lower resolution.",
+            limit=policy.max_pixels,
+            actual=pixels,
+            page=page,
+        )
+    if total_before + pixels > policy.max_total_pixels:
+        raise InputTooLarge(
+            f"the document has more than {policy.max_total_pixels:,} pixels in all; send fewer pages at a time",
+            limit=policy.max_total_pixels,
+            page=page,
+        )
+    return total_before + pixels
+
+
+def too_many_pages(policy: MediaPolicy, actual: int | None = None) -> InputTooLarge:
+    count = f"{actual:,}" if actual else f"more than {policy.max_pages:,}"
+    return InputTooLarge(
+        f"the document has {count} pages; the limit is {policy.max_pages:,}. Send it in parts.",
+        limit=policy.max_pages,
+        actual=actual,
+    )
+
+
+def _pages(data: bytes, policy: MediaPolicy) -> Iterator[NDArray[np.uint8]]:
+    with _open(data) as image:
+        total = 0
+        for page, frame in enumerate(_frames(image)):
+            if page == policy.max_pages:
+                raise too_many_pages(policy)
+            total = check_pixels(*image.size, total, policy, page)
+            try:
+                image.load()
+                yield _to_rgb(_upright(image))
+            except _DAMAGED as error:
+                raise UnsupportedMedia(
+                    f"the {image.format} image is damaged or cut off (page {frame + 1}: {error}); send it again",
+                    page=frame,
+                ) from error
+
+
+def _open(data: bytes) -> Image:
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        return Image.open(BytesIO(data), formats=FORMATS)
+    except UnidentifiedImageError as error:
+        raise UnsupportedMedia(
+            "these bytes are not an image we read; send JPEG, PNG, WebP, BMP, TIFF or PDF",
+            available=["jpeg", "png", "webp", "bmp", "tiff", "pdf"],
+        ) from error
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise InputTooLarge(f"{error} Send it at a lower resolution.".replace(", could be", "; it may be")) from error
+    except _DAMAGED as error:
+        raise UnsupportedMedia(f"the image's header is damaged ({error}); send it again") from error
+
+
+def _frames(image: Any) -> Iterator[int]:
+    """Seeks `image` to each of its pages in turn; only TIFF has more than one."""
+    from PIL.Image import DecompressionBombError, DecompressionBombWarning
+
+    yield 0
+    frame = 1
+    while image.format == "TIFF":
+        try:
+            image.seek(frame)
+            if image.tag_v2.get(254, 0) & _REDUCED_IMAGE:
+                frame += 1
+                continue
+        except EOFError:
+            return
+        except (DecompressionBombError, DecompressionBombWarning) as error:
+            raise InputTooLarge(f"page {frame + 1}: {error}", page=frame) from error
+        except _DAMAGED as error:
+            raise UnsupportedMedia(
+                f"page {frame + 1} of the TIFF is damaged ({error}); send it again", page=frame
+            ) from error
+        yield frame
+        frame += 1
+
+
+def _upright(image: Image) -> Image:
+    """`image` as its EXIF tag wants it seen. Where that tag cannot be read, the image is taken as it is."""
+    from PIL import ImageOps
+
+    try:
+        return ImageOps.exif_transpose(image)
+    except _DAMAGED:
+        return image
+
+
+def _to_rgb(image: Image) -> NDArray[np.uint8]:
+    import numpy as np
+    from PIL import Image
+
+    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+        return np.repeat(_to_eight_bits(np.asarray(image))[:, :, None], 3, axis=2)
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        flat = Image.new("RGB", image.size, (255, 255, 255))
+        flat.paste(image, mask=image.getchannel("A"))
+        return np.asarray(flat)
+    return np.asarray(image.convert("RGB"))
+
+
+def _to_eight_bits(samples: NDArray[Any]) -> NDArray[np.uint8]:
+    """Grey samples of 16 or 32 bits -> 0..255: 16-bit ones keep their scale, others are stretched to their range."""
+    import numpy as np
+
+    if samples.dtype.itemsize == 2:
+        return (samples.astype(np.uint16) >> 8).astype(np.uint8)
+    values = np.nan_to_num(samples.astype(np.float32), posinf=0, neginf=0)
+    low, high = float(values.min()), float(values.max())
+    if low >= 0 and high <= 255 and samples.dtype.kind == "i":
+        return values.astype(np.uint8)
+    return ((values - low) * (255 / max(high - low, 1e-12))).astype(np.uint8)
+
+
+@cache
+def _install_filter() -> None:
+    warnings.filterwarnings("error", module=r"PIL\.")
+
+
+def _pillow_warnings_are_errors() -> None:
+    """Once per process, and for Pillow's modules only: `warnings.catch_warnings` is not safe between threads."""
+    _install_filter()

@@ -1,0 +1,100 @@
+"""PDF -> RGB pages with pdfium, which is not thread-safe: every call into it is made under one lock."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+from deployments.serving.errors import InputTooLarge, UnsupportedMedia
+from deployments.serving.images import check_pixels, too_many_pages
+from deployments.serving.media import MediaPolicy
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+_PDFIUM = threading.Lock()
+_POINTS_PER_INCH = 72
+"""ISO 32000-1, 8.3.2.3: the default user-space unit."""
+
+
+def render(data: bytes, policy: MediaPolicy) -> list[NDArray[np.uint8]]:
+    """Every page of a PDF at `policy.pdf_dpi`, form fields and annotations included, on white.
+
+    Returns:
+        One array per page, H x W x 3, RGB.
+
+    Raises:
+        UnsupportedMedia: damaged, encrypted, or without pages.
+        InputTooLarge: more pages or pixels than the policy allows; sizes are checked before anything is drawn.
+    """
+    import pypdfium2
+
+    document = _open(data)
+    try:
+        with _PDFIUM:
+            count = len(document)
+        if count == 0:
+            raise UnsupportedMedia("the PDF has no pages")
+        if count > policy.max_pages:
+            raise too_many_pages(policy, count)
+        scale = policy.pdf_dpi / _POINTS_PER_INCH
+        total = 0
+        for number in range(count):
+            with _PDFIUM:
+                width, height = document.get_page_size(number)
+            total = check_pixels(round(width * scale), round(height * scale), total, policy, number)
+        return [_render_page(document, number, scale, policy) for number in range(count)]
+    except pypdfium2.PdfiumError as error:
+        raise UnsupportedMedia(f"the PDF is damaged ({error}); send it again") from error
+    finally:
+        with _PDFIUM:
+            document.close()
+
+
+def _open(data: bytes) -> Any:
+    import pypdfium2
+
+    with _PDFIUM:
+        try:
+            document = pypdfium2.PdfDocument(data)
+        except pypdfium2.PdfiumError as error:
+            if "password" in str(error).lower() or "security" in str(error).lower():
+                raise UnsupportedMedia("the PDF is encrypted; send it without its password") from error
+            raise UnsupportedMedia(f"the PDF is damaged ({error}); send it again") from error
+        document.init_forms()
+        return document
+
+
+def _render_page(document: Any, number: int, scale: float, policy: MediaPolicy) -> NDArray[np.uint8]:
+    import numpy as np
+    import pypdfium2
+
+    # The lock is taken per page, so that a long document does not keep a short one waiting.
+    with _PDFIUM:
+        page = document[number]
+        bitmap = None
+        try:
+            for embedded in page.get_objects(filter=[pypdfium2.raw.FPDF_PAGEOBJ_IMAGE]):
+                width, height = embedded.get_px_size()
+                _check_embedded(width, height, policy, number)
+            bitmap = page.render(scale=scale, rev_byteorder=True, prefer_bgrx=False)
+            pixels: NDArray[np.uint8] = bitmap.to_numpy()
+            if pixels.ndim == 2 or pixels.shape[2] == 1:
+                return np.repeat(pixels.reshape(*pixels.shape[:2], 1), 3, axis=2)
+            return pixels[:, :, :3].copy()
+        finally:
+            if bitmap is not None:
+                bitmap.close()
+            page.close()
+
+
+def _check_embedded(width: int, height: int, policy: MediaPolicy, page: int) -> None:
+    """pdfium decodes an embedded image whole before it scales it: a small page can hold a large bomb."""
+    if width * height > policy.max_total_pixels:
+        raise InputTooLarge(
+            f"page {page + 1} embeds an image of {width} x {height} pixels; the limit is {policy.max_total_pixels:,}",
+            limit=policy.max_total_pixels,
+            actual=width * height,
+            page=page,
+        )
