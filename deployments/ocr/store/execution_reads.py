@@ -1,0 +1,85 @@
+"""The queries that read executions."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import uuid
+from datetime import datetime
+
+from sqlalchemy import Select, func, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+from sqlalchemy.orm import joinedload
+
+from deployments.ocr.store.execution_rows import stored_execution
+from deployments.ocr.store.records import ExecutionFilter, ExecutionPage, StoredExecution
+from deployments.ocr.store.tables import OCRExecution, OCRTextBox
+from deployments.serving.errors import InvalidInput, NotFound
+
+
+async def read_execution(connection: AsyncConnection, execution_id: str) -> StoredExecution:
+    """One execution with its boxes, in one statement: a failed row may be replaced while we read.
+
+    Raises:
+        NotFound: there is none with this id.
+    """
+    async with AsyncSession(connection) as session:
+        if (known := _as_uuid(execution_id)) is not None:
+            row = await session.get(OCRExecution, known, options=[joinedload(OCRExecution.text_boxes)])
+            if row is not None:
+                return stored_execution(row, row.text_boxes, len(row.text_boxes))
+    raise NotFound(f"there is no execution {execution_id[:64]!r}", id=execution_id[:64])
+
+
+async def read_page(
+    connection: AsyncConnection, where: ExecutionFilter, limit: int, cursor: str | None
+) -> ExecutionPage:
+    """One page, newest first, by keyset: rows that come in meanwhile shift nothing.
+
+    Raises:
+        InvalidInput: the cursor is not one of ours.
+    """
+    counted = (
+        select(func.count()).where(OCRTextBox.execution_id == OCRExecution.id).correlate(OCRExecution).scalar_subquery()
+    )
+    query = _filtered(select(OCRExecution, counted), where)
+    if cursor is not None:
+        query = query.where(tuple_(OCRExecution.created_at, OCRExecution.id) < tuple_(*_parse_cursor(cursor)))
+    query = query.order_by(OCRExecution.created_at.desc(), OCRExecution.id.desc()).limit(limit + 1)
+    async with AsyncSession(connection) as session:
+        found = [stored_execution(row, (), count) for row, count in await session.execute(query)]
+    page = found[:limit]
+    return ExecutionPage(tuple(page), _cursor_after(page[-1]) if len(found) > limit else None)
+
+
+def _filtered(query: Select[OCRExecution, int], where: ExecutionFilter) -> Select[OCRExecution, int]:
+    for name in ("chain_id", "batch_id", "status", "language"):
+        if (value := getattr(where, name)) is not None:
+            query = query.where(getattr(OCRExecution, name) == value)
+    if where.since is not None:
+        query = query.where(OCRExecution.created_at >= where.since)
+    if where.until is not None:
+        query = query.where(OCRExecution.created_at < where.until)
+    return query
+
+
+def _cursor_after(last: StoredExecution) -> str:
+    return base64.urlsafe_b64encode(f"{last.created_at.isoformat()} {last.id}".encode()).decode().rstrip("=")
+
+
+def _parse_cursor(cursor: str) -> tuple[datetime, str]:
+    try:
+        moment, _, last_id = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode().partition(" ")
+        created_at = datetime.fromisoformat(moment)
+        if created_at.tzinfo is not None:
+            return created_at, str(uuid.UUID(last_id))
+    except (binascii.Error, ValueError):
+        pass
+    raise InvalidInput("`cursor` is not one that a list of executions gave; begin without one", field="cursor")
+
+
+def _as_uuid(text: str) -> str | None:
+    try:
+        return str(uuid.UUID(text))
+    except ValueError:
+        return None

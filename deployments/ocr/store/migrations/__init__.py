@@ -1,0 +1,1 @@
+"""Alembic environment and revisions of the execution store; run by `deployments.ocr.store.migrate`."""

@@ -1,0 +1,15 @@
+"""Run by Alembic, on the connection and in the transaction that `deployments.ocr.store.migrate` opened."""
+
+from __future__ import annotations
+
+from alembic import context
+
+from deployments.ocr.store.tables import Base
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=Base.metadata,
+    render_as_batch=True,  # SQLite cannot alter most things in place
+)
+with context.begin_transaction():
+    context.run_migrations()
