@@ -1,0 +1,101 @@
+"""Start and stop the local Ray head as one background process of ours."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from deployments.launch import instance
+from deployments.launch.environment import local_environment
+from deployments.launch.errors import LaunchFailed
+from deployments.launch.instance import Instance
+
+
+def start(host: str, port: int, config: Path) -> Instance:
+    """Start Ray and wait until its dashboard can take a configuration.
+
+    Raises:
+        LaunchFailed: the port is taken, or Ray did not come up.
+    """
+    if not instance.port_is_free(port, host):
+        raise LaunchFailed(
+            f"port {port} on {host} is taken by another program. Choose another: make serve PORT={port + 1}"
+        )
+    name = f"s{secrets.token_hex(4)}"
+    # Ray keeps Unix sockets below it, whose paths may have 107 bytes: a short one in /tmp, not the checkout's.
+    temp_dir = f"/tmp/sensorium-{os.getuid()}-{name}"  # noqa: S108 - not predictable
+    ensure_token()
+    ports = {
+        "stats": instance.free_port(8404),
+        "metrics": instance.free_port(9101),
+        "fallback": instance.free_port(8500),
+        "replicas": _free_range(33000),
+    }
+    gcs_port, dashboard_port = instance.free_port(6379), instance.free_port(8265)
+    command = [
+        str(Path(sys.executable).parent / "ray"), "start", "--head", "--block", "--disable-usage-stats",
+        f"--port={gcs_port}", f"--temp-dir={temp_dir}", "--include-dashboard=true", "--dashboard-host=127.0.0.1",
+        f"--dashboard-port={dashboard_port}", f"--object-store-memory={_object_store_bytes()}",
+    ]  # fmt: skip
+    log = instance.state_folder() / "ray.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command,
+            env={**os.environ, **local_environment(name, ports)},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+    started = Instance(name, process.pid, host, port, dashboard_port, gcs_port, temp_dir, str(config))
+    instance.save(started)
+    _await_dashboard(started, process, log)
+    return started
+
+
+def ensure_token() -> None:
+    """Make `~/.ray/auth_token`, which Ray's own tools look for, if there is none yet."""
+    file = Path(os.environ.get("RAY_AUTH_TOKEN_PATH", Path.home() / ".ray" / "auth_token"))
+    if "RAY_AUTH_TOKEN" in os.environ or file.exists():
+        return
+    file.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as stream:
+        stream.write(secrets.token_hex(32))
+
+
+def _await_dashboard(started: Instance, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + 90
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            reason = _last_error(log)
+            raise LaunchFailed(f"Ray did not start: {reason} (all of it: {log})")
+        if not instance.port_is_free(started.dashboard_port, "127.0.0.1"):
+            return
+        time.sleep(0.2)
+    instance.end(started, patience_s=5)
+    raise LaunchFailed(f"Ray's dashboard did not answer within 90 s; see {log}")
+
+
+def _last_error(log: Path) -> str:
+    lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    errors = [line for line in lines if "Error" in line or "error" in line]
+    return (errors or lines or ["no output"])[-1][:300]
+
+
+def _object_store_bytes() -> int:
+    """A fifth of memory, at most 2 GB: services do not use it, jobs stream through it."""
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return int(min(2e9, total / 5))
+
+
+def _free_range(first: int) -> int:
+    """The first port of a run whose start is free; another instance takes the next run."""
+    while not instance.port_is_free(first, "127.0.0.1"):
+        first += 250
+    return first

@@ -1,0 +1,122 @@
+"""The one local instance of this checkout: its folder, its ports, its processes. Knows neither Ray's API nor HTTP."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """What `sensorium serve` started, as written to `state.json`."""
+
+    name: str
+    """In the environment of every process of this instance, as `SENSORIUM_INSTANCE`: how they are found."""
+    pid: int
+    """Of `ray start --block`."""
+    host: str
+    port: int
+    """Of the services' HTTP face."""
+    dashboard_port: int
+    gcs_port: int
+    temp_dir: str
+    config: str
+
+    @property
+    def base_url(self) -> str:
+        host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host  # noqa: S104 - compared, not bound
+        return f"http://{host}:{self.port}"
+
+    @property
+    def dashboard_url(self) -> str:
+        return f"http://127.0.0.1:{self.dashboard_port}"
+
+
+def state_folder() -> Path:
+    """Where this instance keeps state, logs and (by default) data. `SENSORIUM_HOME` chooses another."""
+    return Path(os.environ.get("SENSORIUM_HOME", ROOT / ".sensorium")).absolute()
+
+
+def load() -> Instance | None:
+    """The instance that was started and still has its head process, or None."""
+    file = state_folder() / "state.json"
+    try:
+        instance = Instance(**json.loads(file.read_text()))
+    except (FileNotFoundError, ValueError, TypeError):
+        return None
+    return instance if instance.pid in processes(instance.name) else None
+
+
+def save(instance: Instance) -> None:
+    folder = state_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    draft = folder / "state.json.new"
+    draft.write_text(json.dumps(asdict(instance), indent=2))
+    draft.replace(folder / "state.json")
+
+
+def processes(name: str) -> list[int]:
+    """Ids of all live processes of the instance `name`, oldest first."""
+    marker = f"SENSORIUM_INSTANCE={name}".encode()
+    found = []
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            if marker in (entry / "environ").read_bytes().split(b"\0") and _alive(entry):
+                found.append(int(entry.name))
+        except OSError:  # it ended, or it is somebody else's
+            continue
+    return sorted(found)
+
+
+def end(instance: Instance, patience_s: float) -> int:
+    """Ask the head to stop, wait, then kill what is left of the instance; returns how many had to be killed."""
+    own = os.getpid()
+    left: list[int] = []
+    _signal(instance.pid, signal.SIGTERM)
+    deadline = time.monotonic() + patience_s
+    while (left := [pid for pid in processes(instance.name) if pid != own]) and time.monotonic() < deadline:
+        if instance.pid not in left:
+            break  # the head is gone; its children have no one left to stop them
+        time.sleep(0.1)
+    time.sleep(0.3)
+    left = [pid for pid in processes(instance.name) if pid != own]
+    for pid in left:
+        _signal(pid, signal.SIGKILL)
+    (state_folder() / "state.json").unlink(missing_ok=True)
+    return len(left)
+
+
+def free_port(preferred: int, host: str = "127.0.0.1") -> int:
+    """`preferred` if nothing listens there, else some free port outside Ray's worker range (10002-19999)."""
+    first = 20000 + os.getpid() % 5000
+    ports: tuple[int, ...] = (preferred, *range(first, 32000))
+    return next(port for port in ports if port_is_free(port, host))
+
+
+def port_is_free(port: int, host: str) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True
+
+
+def _alive(entry: Path) -> bool:
+    return "\nState:\tZ" not in (entry / "status").read_text()
+
+
+def _signal(pid: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, number)

@@ -1,0 +1,53 @@
+"""Ray Serve's REST API on the dashboard: put a configuration, read what became of it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from deployments.launch.errors import LaunchFailed
+
+PATH = "/api/serve/applications/"
+
+
+def put_config(dashboard_url: str, config: dict[str, Any]) -> None:
+    """Make `config` (a Serve configuration) the cluster's goal.
+
+    Raises:
+        LaunchFailed: Serve refused it, with its reason.
+    """
+    response = httpx.put(dashboard_url + PATH, json=config, headers=_headers(), timeout=120)
+    if response.status_code != httpx.codes.OK:
+        raise LaunchFailed(f"Ray Serve refused the configuration: {_reason(response)}")
+
+
+def get_details(dashboard_url: str) -> dict[str, Any]:
+    """`applications`, `proxies`, ... as in Ray's `ServeInstanceDetails`; empty while the dashboard is starting.
+
+    Raises:
+        LaunchFailed: the token was refused.
+    """
+    try:
+        response = httpx.get(dashboard_url + PATH, headers=_headers(), timeout=30)
+    except httpx.TransportError:
+        return {}
+    if response.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
+        raise LaunchFailed("Ray refused the token in ~/.ray/auth_token; `make restart` starts with the present one")
+    details: dict[str, Any] = response.json() if response.status_code == httpx.codes.OK else {}
+    return details
+
+
+def _headers() -> dict[str, str]:
+    token = os.environ.get("RAY_AUTH_TOKEN", "")
+    file = Path(os.environ.get("RAY_AUTH_TOKEN_PATH", Path.home() / ".ray" / "auth_token"))
+    if not token and file.is_file():
+        token = file.read_text().strip()
+    return {"Authorization": f"Bearer {token}"} if token else {}
+
+
+def _reason(response: httpx.Response) -> str:
+    lines = [line.strip() for line in response.text.splitlines() if line.strip()]
+    return (lines[-1] if lines else str(response.status_code))[:500]
