@@ -1,0 +1,98 @@
+"""CPU default: the whole model, pooling included, as one OpenVINO graph of dynamic shapes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deployments.embedding.backends import fidelity, graph_cache, model_files
+from deployments.embedding.backends.tokenizer import TextTokenizer
+from deployments.embedding.types import EmbeddingConfig, MicrobatchPolicy, TokenizedText, Vectors
+from deployments.serving.errors import BackendMissing, UnsupportedOption
+
+PRECISIONS = ("auto", "f32", "bf16", "f16")
+HINTS = ("latency", "throughput")
+
+
+class OpenVINOBackend:
+    """A first start converts the model with torch (seconds); later ones read the graph and never import torch.
+
+    Precision `auto` is OpenVINO's own choice: bf16 where the CPU computes it natively (AMX, AVX512-BF16), else f32.
+
+    Raises:
+        WeightsMissing, WeightsCorrupt: see `deployments.serving.weights`.
+        BackendMissing: OpenVINO is not installed, or has no such device here.
+        UnsupportedOption: unknown precision or hint, or not a model of text.
+        EngineFailed: the graph's vectors are not the model's.
+    """
+
+    name = "openvino"
+    # MiniLM-L6 on one core: a call costs 1.5-2 ms, a token 0.12 ms in bf16 and 0.21 ms in f32; from 2,000 tokens a
+    # call on, activations fall out of the cache and a token costs a third more.
+    microbatches = MicrobatchPolicy(overhead_tokens=16, max_tokens=1024)
+
+    def __init__(self, config: EmbeddingConfig) -> None:
+        settings = _settings(config)
+        try:
+            import openvino
+        except ImportError as error:
+            raise BackendMissing("OpenVINO is not installed; pip install openvino, or set backend: torch") from error
+
+        files = model_files.locate(config.model, config.name)
+        core = openvino.Core()
+        self.device = _device(core, config.device)
+        graph = graph_cache.load(core, files, Path(config.cache_dir).expanduser())
+        self.model, self.published_as, self.version = files.name, files.published_as, files.version
+        self.facts = graph.facts.limited_to(config.max_tokens)
+        self._tokenizer = TextTokenizer(
+            graph.tokenizer_json, max_tokens=self.facts.max_tokens, prompt=self.facts.prompt
+        )
+        compiled = core.compile_model(graph.model, self.device, settings)
+        self.precision = str(compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name())
+        self._infer_request: Any = compiled.create_infer_request()
+        fidelity.verify(self, graph.reference)
+
+    def tokenize(self, texts: Sequence[str]) -> list[TokenizedText]:
+        return self._tokenizer(texts)
+
+    def encode(self, ids: NDArray[np.int64], mask: NDArray[np.int64]) -> Vectors:
+        return np.asarray(self._infer_request.infer([ids, mask], share_inputs=True)[0], dtype=np.float32)
+
+    def close(self) -> None:
+        self._infer_request = None
+
+
+def _settings(config: EmbeddingConfig) -> dict[str, Any]:
+    if config.precision not in PRECISIONS:
+        raise UnsupportedOption(
+            f"precision is {config.precision!r}; use one of {', '.join(PRECISIONS)}",
+            field="precision",
+            available=PRECISIONS,
+        )
+    if config.performance_hint not in HINTS:
+        raise UnsupportedOption(
+            f"performance_hint is {config.performance_hint!r}; use one of {', '.join(HINTS)}",
+            field="performance_hint",
+            available=HINTS,
+        )
+    settings: dict[str, Any] = {"PERFORMANCE_HINT": config.performance_hint.upper()}
+    if config.threads:
+        settings["INFERENCE_NUM_THREADS"] = config.threads
+    if config.precision != "auto":
+        settings["INFERENCE_PRECISION_HINT"] = config.precision
+    return settings
+
+
+def _device(core: Any, wanted: str) -> str:
+    device = "CPU" if wanted in {"auto", "cpu"} else wanted
+    available = list(core.available_devices)
+    if device not in available:
+        raise BackendMissing(
+            f"OpenVINO has no device {device!r} here, only {', '.join(available)}; set device: cpu",
+            available=available,
+        )
+    return device
