@@ -1,0 +1,1 @@
+"""LoRA fine-tuning of a Florence-2 on Ray Train."""
