@@ -4,7 +4,7 @@ one hop from HAProxy to the model. Knows Serve; knows neither a model library no
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Protocol
 
@@ -12,6 +12,7 @@ from deployments.serving.batching import Batching
 from deployments.serving.engine import Engine, ModelCard
 from deployments.serving.errors import SensoriumError
 from deployments.serving.metrics import RayMetrics
+from deployments.serving.peers import PeerRunner
 from deployments.serving.runner import EngineRunner
 
 ASGIApp = Callable[..., Awaitable[None]]
@@ -39,7 +40,7 @@ class BatchedModel:
         peers: other deployments of this application by name, e.g. one per speech backend.
     """
 
-    def __init__(self, spec: ModelSpec, peers: Mapping[str, Peer] | None = None) -> None:
+    def __init__(self, spec: ModelSpec, peers: Mapping[str, PeerRunner] | None = None) -> None:
         self.spec = spec
         self.peers = dict(peers or {})
         self.runner: EngineRunner[Any, Any] = EngineRunner(
@@ -60,6 +61,22 @@ class BatchedModel:
             SensoriumError: as `EngineRunner.run`; errors cross the handle with their fields.
         """
         return await self.runner.run(request)
+
+    async def run_stream(self, request: Any) -> AsyncIterator[Any]:
+        """As `run`, for a peer that follows progress: (index, count, outcome) per unit, then the result, last."""
+        progress: asyncio.Queue[tuple[int, int, Any]] = asyncio.Queue()
+        running = asyncio.create_task(self.runner.run(request, lambda *unit: progress.put_nowait(unit)))
+        try:
+            while not (running.done() and progress.empty()):
+                unit = asyncio.create_task(progress.get())
+                await asyncio.wait((unit, running), return_when=asyncio.FIRST_COMPLETED)
+                if unit.done():
+                    yield unit.result()
+                else:
+                    unit.cancel()
+            yield await running
+        finally:
+            running.cancel()
 
     async def card(self) -> ModelCard:
         """The loaded model, for peers."""
@@ -91,7 +108,7 @@ def bind(spec: ModelSpec, *, options: Mapping[str, Any] | None = None, **peers: 
 
     class Replica(BatchedModel):
         async def __init__(self, spec: ModelSpec, **peers: Any) -> None:  # type: ignore[misc]  # Serve awaits it
-            BatchedModel.__init__(self, spec, peers)
+            BatchedModel.__init__(self, spec, {name: PeerRunner(handle) for name, handle in peers.items()})
             try:
                 await self.start()
             except SensoriumError as error:
@@ -119,10 +136,3 @@ def bind(spec: ModelSpec, *, options: Mapping[str, Any] | None = None, **peers: 
         **(options or {}),
     )
     return deployment.bind(spec, **peers)
-
-
-class Peer(Protocol):
-    """A handle to another deployment, as far as services use it: `await peer.run.remote(request)`."""
-
-    run: Any
-    card: Any

@@ -14,9 +14,9 @@ not touch the model's mutable state.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 RequestT = TypeVar("RequestT", contravariant=True)
 UnitT = TypeVar("UnitT")
@@ -91,6 +91,10 @@ class Engine(Protocol[RequestT, UnitT, OutcomeT, ResultT]):
         ...
 
 
+OnOutcome = Callable[[int, int, Any], None]
+"""Told of each unit as it is done: (its index, number of units, its outcome). Called on the event loop, any order."""
+
+
 class Runner(Protocol[RequestT, ResultT]):
     """What a service's routes see of a model: requests in, results out, batching hidden.
 
@@ -106,7 +110,7 @@ class Runner(Protocol[RequestT, ResultT]):
         """
         ...
 
-    async def run(self, request: RequestT) -> ResultT:
+    async def run(self, request: RequestT, on_outcome: OnOutcome | None = None) -> ResultT:
         """Prepare, batch with other requests' units, infer, assemble.
 
         Raises:

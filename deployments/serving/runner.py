@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from deployments.serving.batching import Batching, BatchQueue, Entry, Ticket
-from deployments.serving.engine import Engine, ModelCard
+from deployments.serving.engine import Engine, ModelCard, OnOutcome
 from deployments.serving.errors import EngineFailed, NotReady, Overloaded, SensoriumError
 from deployments.serving.metrics import Metrics, NoMetrics
 
@@ -31,6 +31,7 @@ class _Flight(Ticket[Any]):
     done: asyncio.Future[list[Any]] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
     outcomes: list[Any] = field(default_factory=list)
     missing: int = 0
+    on_outcome: OnOutcome | None = None
 
 
 class EngineRunner(Generic[RequestT, ResultT]):
@@ -91,7 +92,7 @@ class EngineRunner(Generic[RequestT, ResultT]):
         self._thread.start()
         await self._started
 
-    async def run(self, request: RequestT) -> ResultT:
+    async def run(self, request: RequestT, on_outcome: OnOutcome | None = None) -> ResultT:
         engine = self._loaded()
         began = time.monotonic()
         code = "cancelled"
@@ -104,7 +105,7 @@ class EngineRunner(Generic[RequestT, ResultT]):
         self._requests += 1
         try:
             units, costs = await self._loop.run_in_executor(self._pool, _prepare, engine, request)
-            outcomes = await self._infer(units, costs) if units else []
+            outcomes = await self._infer(units, costs, on_outcome) if units else []
             result = await self._loop.run_in_executor(self._pool, engine.assemble, request, units, outcomes)
             code = "ok"
             return result
@@ -120,8 +121,9 @@ class EngineRunner(Generic[RequestT, ResultT]):
             self._requests -= 1
             self._metrics.request(code, time.monotonic() - began)
 
-    async def _infer(self, units: Sequence[Any], costs: Sequence[int]) -> list[Any]:
-        flight = _Flight(units, costs, outcomes=[None] * len(units), missing=len(units))
+    async def _infer(self, units: Sequence[Any], costs: Sequence[int], on_outcome: OnOutcome | None) -> list[Any]:
+        outcomes: list[Any] = [None] * len(units)
+        flight = _Flight(units, costs, outcomes=outcomes, missing=len(units), on_outcome=on_outcome)
         self._queue.put(flight)
         self._metrics.depth(*self._queue.depth)
         try:
@@ -196,6 +198,8 @@ class EngineRunner(Generic[RequestT, ResultT]):
                 self._metrics.queued(started - flight.enqueued_at)
             flight.outcomes[entry.index] = outcome
             flight.missing -= 1
+            if flight.on_outcome is not None:
+                flight.on_outcome(entry.index, len(flight.units), outcome)
             if not flight.missing:
                 _settle(flight.done, flight.outcomes, None)
         self._metrics.depth(*self._queue.depth)
