@@ -52,7 +52,7 @@ def publish(model: Any, training: Training, held_out: Sequence[Clip], work: Path
     measurement = measure(all_runtimes(expand(work / "forms", source=folder)), held_out)
     manifest["accuracy_on_held_out_clips"] = accuracy(measurement)
     _write_manifest(manifest, folder)
-    manifest["clips"] = [_write_clip(clip, number, folder) for number, clip in enumerate(choose(measurement), start=1)]
+    manifest["clips"] = _write_clips(choose(measurement), folder)
     write_flac(np.zeros(SILENCE_S * SAMPLE_RATE, np.int16), folder / SILENCE_FILE)
     manifest["silence"] = SILENCE_FILE
     _write_manifest(manifest, folder)
@@ -100,20 +100,26 @@ def _first_line(*command: str, mark: str = "") -> str:
     # flite --version exits with 1.
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  (a fixed program)
     lines = (line.strip() for line in (done.stdout + done.stderr).splitlines())
-    return next((line for line in lines if mark in line), "unknown")
+    return next((line.removeprefix("version: ") for line in lines if mark in line), "unknown")
 
 
-def _write_clip(clip: Clip, number: int, folder: Path) -> dict[str, Any]:
-    speech, samples = clip
-    name = f"{language_of(speech.voice)}_{number:02d}.flac"
-    write_flac(samples, folder / name)
-    start, end = speech_times(clip)
-    return {
-        "file": name,
-        "text": speech.text,
-        "language": language_of(speech.voice),
-        "voice": speech.voice,
-        "speech_start_s": round(start, 3),
-        "speech_end_s": round(end, 3),
-        "duration_s": round(len(samples) / SAMPLE_RATE, 3),
-    }
+def _write_clips(clips: Sequence[Clip], folder: Path) -> list[dict[str, Any]]:
+    entries: list[dict[str, Any]] = []
+    for speech, samples in clips:
+        language = language_of(speech.voice)
+        number = 1 + sum(entry["language"] == language for entry in entries)
+        name = f"{language}_{number:02d}.flac"
+        write_flac(samples, folder / name)
+        start, end = speech_times((speech, samples))
+        entries.append(
+            {
+                "file": name,
+                "text": speech.text,
+                "language": language,
+                "voice": speech.voice,
+                "speech_start_s": round(start, 3),
+                "speech_end_s": round(end, 3),
+                "duration_s": len(samples) / SAMPLE_RATE,
+            }
+        )
+    return entries

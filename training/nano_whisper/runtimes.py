@@ -36,7 +36,7 @@ def transformers_runtimes(folder: Path) -> dict[str, Runtime]:
         def read(audio: Audio, language: Language | None) -> Reading:
             inputs = processor(audio, sampling_rate=SAMPLE_RATE, return_tensors="pt", return_attention_mask=True)
             tokens = model.generate(**inputs, language=language, task="transcribe", **options)
-            decoded = processor.tokenizer.decode(tokens[0], skip_special_tokens=True, output_offsets=True)
+            decoded = processor.tokenizer.decode(tokens[0].tolist(), skip_special_tokens=True, output_offsets=True)
             spans = [offset["timestamp"] for offset in decoded["offsets"] if offset["text"]]
             return Reading(decoded["text"].strip(), tuple((float(start), float(end)) for start, end in spans))
 

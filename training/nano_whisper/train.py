@@ -100,7 +100,8 @@ class Trainer:
         chosen = self.draw.sample(window, min(settings.batch_size, len(window)))
         return make_batch([self.examples[i] for i in chosen], self.draw)
 
-    def _losses(self, batch: Batch) -> tuple[Any, Any, Any]:
+    def losses(self, batch: Batch) -> tuple[Any, Any, Any]:
+        """Cross-entropy of the text, of the frame-wise words, and how far the last attention looks from the words."""
         import torch
         from torch.nn import functional
 
@@ -118,17 +119,17 @@ class Trainer:
             guide = -inside.clamp(min=1e-4).log().mean()
         return text, frames, guide
 
-    def run(self, held_out: Sequence[Example]) -> None:
-        """Train to the last step, printing losses and held-out exact match at every checkpoint."""
+    def run(self, held_out: Sequence[Example], until: int | None = None) -> None:
+        """Train to the last step, or to step ``until``; prints losses, and held-out exact match at every checkpoint."""
         import torch
 
         settings, started = self.settings, time.monotonic()
         first_step = self.step
-        while self.step < settings.steps:
+        while self.step < (settings.steps if until is None else until):
             rate = learning_rate(settings, self.step)
             for group in self.optimiser.param_groups:
                 group["lr"] = rate
-            text, frames, guide = self._losses(self._draw_batch())
+            text, frames, guide = self.losses(self._draw_batch())
             self.optimiser.zero_grad()
             (text + settings.frame_loss * frames + settings.guide_loss * guide).backward()
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
@@ -145,7 +146,7 @@ class Trainer:
 
 
 def exact_match(model: Any, examples: Sequence[Example], batch_size: int = 20) -> float:
-    """Share of examples whose greedy text, without timestamps, is exact."""
+    """Share of examples (at least one) whose greedy text, without timestamps, is exact."""
     import torch
 
     ids, draw, right = token_ids(), random.Random(5), 0
