@@ -7,21 +7,7 @@ from datetime import UTC, datetime
 from sqlalchemy import DateTime, Dialect, Text
 from sqlalchemy.types import TypeDecorator
 
-REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
-
-
-def clean_text(text: str) -> str:
-    """`text` as every database and JSON reader takes it: NUL and lone surrogates become U+FFFD.
-
-    PostgreSQL's text cannot hold NUL (its manual, 8.3), and UTF-8 has no surrogates (RFC 3629, section 3).
-    """
-    if "\0" in text:
-        text = text.replace("\0", REPLACEMENT)
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    return text
+from deployments.ocr.clean_text import clean_text
 
 
 class CleanText(TypeDecorator[str]):

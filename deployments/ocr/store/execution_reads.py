@@ -7,7 +7,7 @@ import binascii
 import uuid
 from datetime import datetime
 
-from sqlalchemy import Select, func, select, tuple_
+from sqlalchemy import Select, func, literal, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from sqlalchemy.orm import joinedload
 
@@ -44,7 +44,9 @@ async def read_page(
     )
     query = _filtered(select(OCRExecution, counted), where)
     if cursor is not None:
-        query = query.where(tuple_(OCRExecution.created_at, OCRExecution.id) < tuple_(*_parse_cursor(cursor)))
+        created_at, last_id = _parse_cursor(cursor)
+        after = tuple_(literal(created_at, OCRExecution.created_at.type), literal(last_id, OCRExecution.id.type))
+        query = query.where(tuple_(OCRExecution.created_at, OCRExecution.id) < after)
     query = query.order_by(OCRExecution.created_at.desc(), OCRExecution.id.desc()).limit(limit + 1)
     async with AsyncSession(connection) as session:
         found = [stored_execution(row, (), count) for row, count in await session.execute(query)]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from deployments.ocr.store.column_types import clean_text
+from deployments.ocr.clean_text import clean_text
 from deployments.ocr.store.records import Execution, StoredExecution
 from deployments.ocr.store.tables import OCRExecution, OCRTextBox
 from deployments.ocr.types import TextBox
