@@ -91,6 +91,8 @@ class Boundary:
         deadline, exchange.deadline = exchange.deadline, None
         if isinstance(error, SensoriumError):
             problem = error
+        elif isinstance(error.__cause__, SensoriumError):  # raised in a stream: Starlette had no answer left to give
+            problem = error.__cause__
         elif isinstance(error, TimeoutError) and deadline is not None and deadline.expired():
             assert self._timeout_s is not None
             problem = too_slow(self._timeout_s)
