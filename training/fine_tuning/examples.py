@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -84,15 +84,15 @@ def open_images(examples: Sequence[Example]) -> list[Image]:
 
 @dataclass(frozen=True, slots=True)
 class Collator:
-    """Examples to the model's inputs and labels. One prompt per batch is enough: a dataset has one."""
+    """Examples to the model's inputs and labels."""
 
     processor: Any
     reading: ReadingSettings
+    """Its prompt is the dataset's."""
 
     def __call__(self, examples: Sequence[Example]) -> dict[str, Tensor]:
         """`input_ids`, `attention_mask` (batch x tokens), `pixel_values` (batch x 3 x height x width), `labels`."""
-        settings = replace(self.reading, prompt=examples[0].prompt)
-        inputs = encode(self.processor, open_images(examples), settings)
+        inputs = encode(self.processor, open_images(examples), self.reading)
         return {**inputs, "labels": self.labels([example.text for example in examples])}
 
     def labels(self, texts: Sequence[str]) -> Tensor:

@@ -49,6 +49,8 @@ class FineTuneSettings:
     max_failures: int = 3
     """How often a killed worker is started anew."""
     seed: int = 0
+    allow_bad_labels: bool = False
+    """Train on texts that are no valid container numbers, too."""
     mix: Path | None = None
     """A second `train.json`, of the style the base already reads: mixed in, it keeps that skill."""
     mix_share: float = 0.25

@@ -6,14 +6,16 @@ import os
 import random
 import shutil
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from training.fine_tuning import memory, state
-from training.fine_tuning.evaluation import Share
+from training.fine_tuning.board import Board
 from training.fine_tuning.examples import Collator, one_prompt, read_examples
-from training.fine_tuning.lora import trainable, with_adapter, with_saved_adapter
 from training.fine_tuning.loop import Loop
+from training.fine_tuning.lora import trainable, with_adapter, with_saved_adapter
+from training.fine_tuning.ray_group import RayGroup
 from training.fine_tuning.schedule import Plan
 from training.fine_tuning.settings import FineTuneSettings
 from training.fine_tuning.state import Progress
@@ -44,50 +46,6 @@ def train_worker(config: dict[str, Any]) -> dict[str, Any]:
     return {}
 
 
-class RayGroup:
-    """`loop.Group` on Ray Train: checkpoints through `ray.train.report`, sums through torch.distributed."""
-
-    def __init__(self, settings: FineTuneSettings, scratch: Path) -> None:
-        import ray.train
-
-        context = ray.train.get_context()
-        self.rank: int = context.get_world_rank()
-        self.size: int = context.get_world_size()
-        self.best = scratch / state.BEST
-        self._loop: Loop | None = None
-
-    def attach(self, loop: Loop) -> None:
-        """The loop whose state `report` saves."""
-        self._loop = loop
-
-    def gather(self, share: Share) -> list[Share]:
-        import torch.distributed
-
-        if self.size == 1:
-            return [share]
-        shares: list[Any] = [None] * self.size
-        torch.distributed.all_gather_object(shares, share)
-        return shares
-
-    def report(self, progress: Progress, metrics: dict[str, float]) -> None:
-        import ray.train
-
-        assert self._loop is not None
-        with tempfile.TemporaryDirectory() as name:
-            folder = Path(name)
-            state.save_random(folder, self.rank)
-            if self.rank == 0:
-                loop = self._loop
-                state.save_training(folder, loop.core, loop.optimizer, loop.scaler, progress, self.best)
-            facts = {**metrics, "epoch": progress.epoch, "step": progress.step}
-            ray.train.report(facts, checkpoint=ray.train.Checkpoint.from_directory(name))
-
-    def keep_best(self, model: Any) -> None:
-        if self.rank == 0:
-            shutil.rmtree(self.best, ignore_errors=True)
-            model.save_pretrained(str(self.best))
-
-
 def _train(settings: FineTuneSettings, base_folder: Path) -> None:
     import ray.train
     import torch
@@ -116,7 +74,7 @@ def _train(settings: FineTuneSettings, base_folder: Path) -> None:
         scaler = torch.amp.GradScaler(settings.device, enabled=settings.precision == "fp16")
         progress = Progress.read(saved) if resumed else Progress()
         progress.starts += 1
-        group = RayGroup(settings, scratch)
+        group = RayGroup(scratch)
         # Each worker drops out its own weights; a resumed one goes on with its own generators.
         torch.manual_seed(settings.seed + 1 + group.rank)
         if resumed:
@@ -124,9 +82,10 @@ def _train(settings: FineTuneSettings, base_folder: Path) -> None:
             state.load_random(saved, group.rank)
             if (saved / state.BEST).is_dir():
                 shutil.copytree(saved / state.BEST, group.best)
-        collate = Collator(processor, reading_settings(base_folder))
+        prompt = one_prompt(train, settings.train)
+        collate = Collator(processor, replace(reading_settings(base_folder), prompt=prompt))
         plan = Plan(train, mix, settings)
-        board = _Board(settings.output / "tensorboard", progress.step) if group.rank == 0 else None
+        board = Board(settings.output / "tensorboard", progress.step) if group.rank == 0 else None
         loop = Loop(
             settings=settings,
             plan=plan,
@@ -147,7 +106,7 @@ def _train(settings: FineTuneSettings, base_folder: Path) -> None:
             parameters = sum(parameter.numel() for parameter in trainable(core))
             print(
                 f"Fine-tuning {how}: {len(train)} crops, {plan.steps} steps, {parameters:,} adapter weights, "
-                f"prompt {one_prompt(train, settings.train)!r} (worker process {os.getpid()}).",
+                f"prompt {prompt!r} (worker process {os.getpid()}).",
                 flush=True,
             )
         loop.run()
@@ -162,34 +121,6 @@ def _placed(core: Any, settings: FineTuneSettings) -> Any:
     if settings.device == "mps":
         return core.to("mps")
     return ray.train.torch.prepare_model(core)
-
-
-class _Board:
-    """TensorBoard files; a resumed run overwrites what the stopped one wrote after its last checkpoint."""
-
-    def __init__(self, folder: Path, step: int) -> None:
-        from torch.utils.tensorboard import SummaryWriter
-
-        self._writer = SummaryWriter(str(folder), purge_step=step or None)
-
-    def loss(self, step: int, loss: float, rate: float) -> None:
-        self._writer.add_scalar("loss/train", loss, step)
-        self._writer.add_scalar("learning_rate", rate, step)
-
-    def evaluation(self, entry: dict[str, Any]) -> None:
-        step = entry["step"]
-        self._writer.add_scalar("loss/eval", entry["eval_loss"], step)
-        for name in ("exact_match", "character_error_rate", "valid_check_digits"):
-            self._writer.add_scalar(f"eval/{name}", entry[name], step)
-        self._writer.flush()
-        print(
-            f"epoch {entry['epoch']}: eval_loss {entry['eval_loss']:.4f}, exact match {entry['exact_match']:.1%}, "
-            f"character error {entry['character_error_rate']:.2%}",
-            flush=True,
-        )
-
-    def close(self) -> None:
-        self._writer.close()
 
 
 def _nothing(*_: Any) -> None:
