@@ -38,7 +38,18 @@ class PostgresServer:
         if self._account is not None:
             os.chown(self._folder, self._account.pw_uid, self._account.pw_gid)
         # --no-sync and fsync=off: these data need not survive a power failure.
-        initdb = ["initdb", "--pgdata", "data", "--username", USER, "--auth", "trust", "--no-sync", "--encoding", "UTF8"]
+        initdb = [
+            "initdb",
+            "--pgdata",
+            "data",
+            "--username",
+            USER,
+            "--auth",
+            "trust",
+            "--no-sync",
+            "--encoding",
+            "UTF8",
+        ]
         self._spawn([*initdb, "--locale", "C"]).wait(60)
         self.start()
         return self

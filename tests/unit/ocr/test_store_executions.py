@@ -94,7 +94,8 @@ async def test_a_large_batch_is_one_transaction_in_order(store: SqlStore) -> Non
 
 async def test_text_that_no_database_takes_is_stored_with_replacement_characters(store: SqlStore) -> None:
     boxes = tuple(
-        dataclasses.replace(BOXES[0], text=text) for text in ("a\0b", "lone \ud800 half", "pair \ud83d\ude00", "한글", "")
+        dataclasses.replace(BOXES[0], text=text)
+        for text in ("a\0b", "lone \ud800 half", "pair \ud83d\ude00", "한글", "")
     )
     execution = dataclasses.replace(
         SUCCESS, text_boxes=boxes, source="nul\0.png", chain_id="chain\0\udfff", public_file_path="\udc80"
