@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Protocol
+from typing import Any
 
 from deployments.serving.batching import Batching
 from deployments.serving.engine import Engine, ModelCard
@@ -25,8 +25,8 @@ class ModelSpec:
     service: str
     """Base name: `ocr`, `embedding`, ...; labels metrics and logs."""
     load: Callable[[], Engine[Any, Any, Any, Any]]
-    build_app: Callable[[BatchedModel], ASGIApp]
-    """Builds the service's FastAPI app around the replica; its lifespan opens what the service needs beside."""
+    build_app: Callable[[BatchedModel], Awaitable[ASGIApp]]
+    """Builds the service's FastAPI app around the replica, once the model is warm."""
     batching: Batching = field(default_factory=Batching)
     pool_threads: int = 2
     stuck_after_s: float = 600.0
@@ -111,13 +111,13 @@ def bind(spec: ModelSpec, *, options: Mapping[str, Any] | None = None, **peers: 
             BatchedModel.__init__(self, spec, {name: PeerRunner(handle) for name, handle in peers.items()})
             try:
                 await self.start()
+                self._app = await spec.build_app(self)
             except SensoriumError as error:
                 # Serve shows the text of a failed constructor in `serve status`: give it one clear line.
                 raise RuntimeError(f"{error.code}: {error.message}") from None
-            # Serve builds the FastAPI app next, and runs its lifespan.
 
         def __serve_build_asgi_app__(self) -> ASGIApp:
-            return self.spec.build_app(self)
+            return self._app
 
         async def __del__(self) -> None:
             await asyncio.wait_for(self.runner.close(), timeout=30)

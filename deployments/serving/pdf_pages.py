@@ -67,7 +67,6 @@ def _open(data: bytes) -> Any:
 
 
 def _render_page(document: Any, number: int, scale: float, policy: MediaPolicy) -> NDArray[np.uint8]:
-    import numpy as np
     import pypdfium2
 
     # The lock is taken per page, so that a long document does not keep a short one waiting.
@@ -78,11 +77,9 @@ def _render_page(document: Any, number: int, scale: float, policy: MediaPolicy) 
             for embedded in page.get_objects(filter=[pypdfium2.raw.FPDF_PAGEOBJ_IMAGE]):
                 width, height = embedded.get_px_size()
                 _check_embedded(width, height, policy, number)
-            bitmap = page.render(scale=scale, rev_byteorder=True, prefer_bgrx=False)
-            pixels: NDArray[np.uint8] = bitmap.to_numpy()
-            if pixels.ndim == 2 or pixels.shape[2] == 1:
-                return np.repeat(pixels.reshape(*pixels.shape[:2], 1), 3, axis=2)
-            return pixels[:, :, :3].copy()
+            bitmap = page.render(scale=scale, rev_byteorder=True)  # pdfium's BGR, reversed: RGB
+            pixels: NDArray[np.uint8] = bitmap.to_numpy().copy()
+            return pixels
         finally:
             if bitmap is not None:
                 bitmap.close()

@@ -1,0 +1,55 @@
+"""The typed form of every Serve YAML's `args`: unknown keys and values out of range are refused when it is deployed.
+
+A service's own knobs are the frozen dataclasses of its room; here they only learn to refuse unknown keys.
+"""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field, with_config
+
+from deployments.embedding.types import EmbeddingConfig, EmbeddingLimits
+from deployments.serving.batching import Batching
+
+_forbid = with_config(ConfigDict(extra="forbid"))
+for _dataclass in (Batching, EmbeddingConfig, EmbeddingLimits):
+    _forbid(_dataclass)
+
+
+class Args(BaseModel):
+    """Base of every `args`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class WebArgs(Args):
+    """Limits of one HTTP face. API keys come from `SENSORIUM_API_KEYS`, never from a file."""
+
+    max_body_bytes: int = Field(default=100 * 2**20, gt=0)
+    request_timeout_s: float | None = Field(default=300, gt=0)
+    access_log: bool = True
+
+
+class ServiceArgs(Args):
+    """What every service's `args` may hold."""
+
+    web: WebArgs = WebArgs()
+    batching: Batching = Batching()
+    pool_threads: int = Field(default=2, ge=1)
+    """Threads for decoding and the like, beside the one of the model."""
+
+
+class EmbeddingArgs(ServiceArgs):
+    """`deployments.app:embedding`."""
+
+    model: EmbeddingConfig = EmbeddingConfig()
+    limits: EmbeddingLimits = EmbeddingLimits()
+
+
+class FrontArgs(Args):
+    """`deployments.app:front`."""
+
+    base_url: str = "http://127.0.0.1:8000"
+    """Where this replica reaches the other services: the cluster's own HTTP face."""
+    services: tuple[str, ...] = ("ocr", "embedding")
+    """Applications to list, in order; `deployments.front.services` knows their base paths."""
+    web: WebArgs = WebArgs()
