@@ -10,7 +10,8 @@ Point = tuple[float, float]
 """(x, y) in pixels of the upright page, origin at the top left."""
 
 Quad = tuple[Point, Point, Point, Point]
-"""Corners of a text box, clockwise from the text's own top left."""
+"""Corners of a text box, clockwise from the one nearest the page's top left (PaddleOCR's order, which clients rely on),
+also where the text itself stands upside down: see `TextBox.rotation`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,8 @@ class TextBox:
     """0..1, mean over the characters."""
     bbox: Quad
     page: int = 0
+    rotation: int = 0
+    """Degrees that the line was turned by before it was read: 0 or 180."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,8 @@ class PageText:
     boxes: tuple[TextBox, ...]
     width: int
     height: int
+    inference_ms: float = 0.0
+    """This page's share, by pixels, of the time its batch took."""
 
 
 @dataclass(frozen=True, slots=True)
