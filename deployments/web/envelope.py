@@ -47,16 +47,14 @@ def envelope(
     """The body of an error. `details["field"]` becomes `param`; details never replace the five fixed fields."""
     safe = {} if details is None else writable(details)
     field = safe.get("field")
-    return {
-        "error": safe
-        | {
-            "code": code,
-            "message": _text(message, _LONGEST_MESSAGE),
-            "request_id": request_id,
-            "type": kind,
-            "param": field if isinstance(field, str) else None,
-        }
+    fixed = {
+        "code": code,
+        "message": _text(message, _LONGEST_MESSAGE),
+        "request_id": request_id,
+        "type": kind,
+        "param": field if isinstance(field, str) else None,
     }
+    return {"error": fixed | {name: value for name, value in safe.items() if name not in fixed}}
 
 
 def writable(value: Any, _depth: int = 0) -> Any:

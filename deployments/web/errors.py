@@ -65,12 +65,13 @@ def error_response(error: SensoriumError, request_id: str) -> Response:
 
 def install_error_handlers(app: FastAPI) -> None:
     """Make every failure inside `app` an envelope; what nothing here names is left to the boundary (500)."""
-    app.add_exception_handler(SensoriumError, _answer_sensorium_error)
+    app.add_exception_handler(SensoriumError, answer_sensorium_error)
     app.add_exception_handler(HTTPException, answer_http_exception)
     app.add_exception_handler(RequestValidationError, _answer_validation_error)
 
 
-async def _answer_sensorium_error(request: Request, error: Exception) -> Response:
+async def answer_sensorium_error(request: Request, error: Exception) -> Response:
+    """Any error of the tree in the envelope, its code noted for the access log."""
     assert isinstance(error, SensoriumError)
     return error_response(error, _note(request, error.code))
 
@@ -79,7 +80,7 @@ async def answer_http_exception(request: Request, error: Exception) -> Response:
     """Starlette's and FastAPI's own refusals (404, 405, unreadable forms) in the envelope, headers kept."""
     assert isinstance(error, HTTPException)
     if isinstance(error.__cause__, SensoriumError):  # FastAPI makes a 400 of whatever fails while it reads a body
-        return await _answer_sensorium_error(request, error.__cause__)
+        return await answer_sensorium_error(request, error.__cause__)
     status = error.status_code
     code = _CODE_OF_STATUS.get(status, "invalid_input" if status < 500 else "internal")
     details: dict[str, Any] = {}
@@ -105,7 +106,7 @@ async def _answer_validation_error(request: Request, error: Exception) -> Respon
     problem = InvalidInput(
         f"{first['field']}: {first['message']}{more}", field=first["field"], fields=fields, problems=len(found)
     )
-    return await _answer_sensorium_error(request, problem)
+    return await answer_sensorium_error(request, problem)
 
 
 def _field_problem(entry: Mapping[str, Any]) -> dict[str, str]:

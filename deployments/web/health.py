@@ -88,7 +88,8 @@ class HealthBody(BaseModel):
 
 
 def add_health_routes(app: FastAPI, *, service: str, version: str, source: HealthSource) -> None:
-    """Add the three paths, for GET and HEAD."""
+    """Add the three paths, for GET and HEAD; a path that the service's own routes have already stays theirs."""
+    taken = {getattr(route, "path", "") for route in app.router.routes}
 
     def look() -> Health:
         try:
@@ -113,6 +114,8 @@ def add_health_routes(app: FastAPI, *, service: str, version: str, source: Healt
         return Response(b'{"status":"alive"}', media_type="application/json")
 
     for path, endpoint in zip(HEALTH_PATHS, (health, livez, readyz), strict=True):
+        if path in taken:
+            continue
         app.add_api_route(
             path,
             endpoint,

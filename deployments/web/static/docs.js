@@ -51,7 +51,7 @@
       ask.hidden = true;
       await draw(body);
     } else if (response.status === 401) {
-      why.textContent = body.error.message;
+      if (sessionStorage.getItem(remembered)) why.textContent = "That API key was not accepted.";
       ask.hidden = false;
     } else {
       throw new Error(body.error ? body.error.message : `openapi.json: ${response.status}`);
