@@ -12,7 +12,9 @@ SERVE_ENVIRONMENT: dict[str, str] = {
     "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
     # A request whose replica died before it answered goes to another one, if its body still fits HAProxy's buffer.
     "RAY_SERVE_HAPROXY_RETRY_ON": "conn-failure empty-response",
-    "RAY_SERVE_HAPROXY_TUNE_BUFSIZE": "65536",
+    "RAY_SERVE_HAPROXY_TUNE_BUFSIZE": "131072",
+    # A dead replica has the fewest connections, so it is tried again until HAProxy has marked it down.
+    "RAY_SERVE_HAPROXY_RETRIES": "10",
     # A dead HAProxy is noticed after 3 checks: 3 s instead of 30 s.
     "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "1",
     # Spinning OpenMP threads on busy cores make torch 5 to 10 times slower.

@@ -6,6 +6,9 @@ file before it becomes the real HAProxy, because the template
 - binds statistics and metrics to every interface: they move to `SENSORIUM_EDGE_ADMIN_HOST` (default 127.0.0.1);
 - makes the admin socket world-writable: it becomes the owner's;
 - answers its own 502/503/504 as a plain-text 500: they become our JSON envelope, with the true status;
+- shares server connections between clients, and when such a connection dies with a request on it, closes the client's
+  without any answer: only the backends in `SENSORIUM_EDGE_REUSE` (default `embedding`: many tiny requests, which HAProxy
+  can send again from its buffer) keep that; the others get a connection of their own for each request;
 - lets a client lift the server's time-out by a header: the header is dropped;
 - waits for ever for a client's headers: 30 s.
 
@@ -32,13 +35,15 @@ ANSWERS = (
 )
 
 
-def tighten(config: str, folder: str, admin_host: str = "127.0.0.1") -> str:
+def tighten(config: str, folder: str, admin_host: str = "127.0.0.1", reuse: frozenset[str] = frozenset()) -> str:
     """Ray's haproxy.cfg with the edits above; applying it twice changes nothing more.
 
     Args:
         folder: holds the error files that `write_answers` made.
         admin_host: address for the statistics page and the Prometheus endpoint.
+        reuse: names of the applications whose requests may share server connections.
     """
+    backends = {f"http-{name}" for name in reuse}
     config = re.sub(r"(?m)^(\s*stats socket \S+ mode) 666", r"\1 600", config)
     # The metrics and the statistics section are the only binds without a host.
     config = re.sub(r"(?m)^(\s*bind )\*?:(\d+)\s*$", rf"\g<1>{admin_host}:\2", config)
@@ -47,6 +52,11 @@ def tighten(config: str, folder: str, admin_host: str = "127.0.0.1") -> str:
     lines = [f"    errorfile {status} {folder}/{status}.http" for status, *_ in ANSWERS]
     lines.append("    timeout http-request 30s")
     config = re.sub(r"(?m)^defaults\n", "defaults\n" + "\n".join(lines) + "\n", config)
+    config = re.sub(
+        r"(?m)^(backend (\S+)\n(?:.*\n)*?\s*http-reuse) \w+$",
+        lambda found: f"{found[1]} {'always' if found[2] in backends else 'never'}",
+        config,
+    )
     drop = "    http-request del-header x-request-timeout-seconds\n"
     if drop not in config:
         config = re.sub(r"(?m)^(frontend http_frontend\n\s*bind .*\n)", rf"\1{drop}", config)
@@ -73,15 +83,17 @@ def main() -> None:
     arguments = sys.argv[1:]
     if "-f" in arguments:
         path = Path(arguments[arguments.index("-f") + 1])
-        _edit(path, binary, os.environ.get("SENSORIUM_EDGE_ADMIN_HOST", "127.0.0.1"))
+        _edit(path, binary)
     os.execv(binary, [binary, *arguments])  # noqa: S606 - Ray signals this very process id
 
 
-def _edit(path: Path, binary: str, admin_host: str) -> None:
+def _edit(path: Path, binary: str) -> None:
+    admin_host = os.environ.get("SENSORIUM_EDGE_ADMIN_HOST", "127.0.0.1")
+    reuse = frozenset(os.environ.get("SENSORIUM_EDGE_REUSE", "embedding").split(","))
     original = path.read_text()
     write_answers(path.parent)
     draft = path.with_suffix(".tightened")
-    draft.write_text(tighten(original, str(path.parent), admin_host))
+    draft.write_text(tighten(original, str(path.parent), admin_host, reuse))
     check = subprocess.run([binary, "-c", "-f", str(draft)], capture_output=True, text=True, check=False)
     if check.returncode == 0:
         draft.replace(path)
