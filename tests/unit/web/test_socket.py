@@ -5,49 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
-import threading
 import time
-from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
-import uvicorn
-from fastapi import FastAPI
 
-from tests.unit.web.conftest import Lines
+from tests.unit.web.conftest import Lines, Serve, wait_for
 from tests.unit.web.service import Journal, checked, make_app
-
-Serve = Callable[[FastAPI], int]
-
-
-@pytest.fixture
-def serve() -> Iterator[Serve]:
-    """Start an app on a free port of 127.0.0.1; returns the port."""
-    running: list[tuple[uvicorn.Server, threading.Thread, socket.socket]] = []
-
-    def start(app: FastAPI) -> int:
-        listener = socket.create_server(("127.0.0.1", 0))
-        server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="on", http="httptools"))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
-        running.append((server, thread, listener))
-        wait_for(lambda: server.started)
-        port: int = listener.getsockname()[1]
-        return port
-
-    yield start
-    for server, thread, listener in running:
-        server.should_exit = True
-        thread.join(10)
-        assert not thread.is_alive()
-        listener.close()
-
-
-def wait_for(true: Callable[[], object], seconds: float = 10) -> None:
-    until = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < until, "waited in vain"
-        time.sleep(0.01)
 
 
 def request_head(path: str, *headers: str) -> bytes:
