@@ -20,13 +20,21 @@ ENTRIES = (
 
 def health_of(**fields: Any) -> HealthBody:
     known: dict[str, Any] = {
-        "service": "ocr", "status": "ready", "reason": "", "version": "1", "model": "PP-OCRv6",
-        "model_version": "sha256:1", "backend": "rapidocr", "device": "cpu", "languages": ["en", "korean"], "notes": {"max_pages": 100},
+        "service": "ocr",
+        "status": "ready",
+        "reason": "",
+        "version": "1",
+        "model": "PP-OCRv6",
+        "model_version": "sha256:1",
+        "backend": "rapidocr",
+        "device": "cpu",
+        "languages": ["en", "korean"],
+        "notes": {"max_pages": 100},
         "backends": [
             {"name": "rapidocr", "loaded": True, "model": "PP-OCRv6", "reason": ""},
             {"name": "tesseract", "loaded": False, "model": "", "reason": "install <tesseract>"},
         ],
-    }  # fmt: skip
+    }
     return HealthBody(**(known | fields))
 
 
