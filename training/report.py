@@ -53,8 +53,13 @@ def tuned_readings(compared: Sequence[Readings]) -> Readings:
 def worst_items(readings: Readings) -> list[tuple[int, Item]]:
     """(index, item) of wrong readings: first those that would be reported as certain, then by errors and confidence."""
     wrong = [(index, item) for index, item in enumerate(readings.items) if not item.right]
-    wrong.sort(key=lambda entry: (entry[1].needs_review, -entry[1].errors, -entry[1].confidence))
+    wrong.sort(key=lambda entry: (_harmless(entry[1]), -entry[1].errors, -entry[1].confidence))
     return wrong[:WORST_SHOWN]
+
+
+def _harmless(item: Item) -> bool:
+    """Whether nobody is told a wrong number as certain."""
+    return item.needs_review or item.reported == item.truth
 
 
 def data_uri(image: Path) -> str:

@@ -80,7 +80,7 @@ def share_chart(lines: Sequence[Line]) -> str:
 
 def bar_chart(groups: Sequence[tuple[str, Sequence[tuple[str, float, str]]]]) -> str:
     """Horizontal bars of shares 0..1: groups of (name, value, colour)."""
-    row, gap, label = 26.0, 20.0, 92.0
+    row, gap, label = 28.0, 22.0, 72.0
     parts: list[str] = []
     y = 4.0
     for name, bars in groups:
@@ -119,7 +119,7 @@ def confusion_chart(confusions: Sequence[tuple[str, str, int]], most: int, colou
     for true, read, times in confusions:
         if true not in place or read not in place:
             continue
-        shade = 0.25 + 0.75 * min(1.0, math.sqrt(times / max(1, most)))
+        shade = 0.4 + 0.6 * min(1.0, math.sqrt(times / max(1, most)))
         parts.append(
             f'<rect x="{left + cell * place[read]:.1f}" y="{top + cell * place[true]:.1f}" width="{cell - 1}" '
             f'height="{cell - 1}" rx="2" fill="{colour}" opacity="{shade:.2f}">'

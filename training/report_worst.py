@@ -32,12 +32,17 @@ def _worst_card(entry: dict[str, Any]) -> str:
             f'<span class="who">{escape(reader)}</span><code>{marked}</code>'
             f'<span class="sure">{one.confidence:.0%}</span>'
         )
-    if item.reported == item.truth:
-        badge = '<span class="badge">put right by ISO 6346 rules</span>'
-    elif item.needs_review:
-        badge = '<span class="badge">marked for review</span>'
+    if not item.needs_review:
+        right = item.reported == item.truth
+        badge = (
+            '<span class="badge">put right by ISO 6346 rules</span>'
+            if right
+            else '<span class="badge alarm">reported as certain</span>'
+        )
+    elif item.reported == item.truth:
+        badge = '<span class="badge">marked for review, with the right guess</span>'
     else:
-        badge = '<span class="badge alarm">reported as certain</span>'
+        badge = '<span class="badge">marked for review</span>'
     picture = f'<img alt="crop of {escape(entry["truth"])}" src="{entry["picture"]}">' if entry["picture"] else ""
     return (
         f'<figure><div class="frame">{picture}</div><figcaption><div class="read">{"".join(lines)}</div>{badge}'

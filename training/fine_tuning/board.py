@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from training.fine_tuning.progress_line import say
+
 
 class Board:
     """TensorBoard files; a resumed run overwrites what the stopped one wrote after its last checkpoint."""
@@ -24,10 +26,9 @@ class Board:
         for name in ("exact_match", "character_error_rate", "valid_check_digits"):
             self._writer.add_scalar(f"eval/{name}", entry[name], step)
         self._writer.flush()
-        print(
+        say(
             f"epoch {entry['epoch']}: eval_loss {entry['eval_loss']:.4f}, exact match {entry['exact_match']:.1%}, "
             f"character error {entry['character_error_rate']:.2%}",
-            flush=True,
         )
 
     def close(self) -> None:

@@ -15,6 +15,7 @@ from training.fine_tuning.board import Board
 from training.fine_tuning.examples import Collator, one_prompt, read_examples
 from training.fine_tuning.loop import Loop
 from training.fine_tuning.lora import trainable, with_adapter, with_saved_adapter
+from training.fine_tuning.progress_line import say
 from training.fine_tuning.ray_group import RayGroup
 from training.fine_tuning.schedule import Plan
 from training.fine_tuning.settings import FineTuneSettings
@@ -104,10 +105,9 @@ def _train(settings: FineTuneSettings, base_folder: Path) -> None:
         if group.rank == 0:
             how = f"goes on at epoch {progress.epoch + 1}, step {progress.step}" if resumed else "starts"
             parameters = sum(parameter.numel() for parameter in trainable(core))
-            print(
+            say(
                 f"Fine-tuning {how}: {len(train)} crops, {plan.steps} steps, {parameters:,} adapter weights, "
                 f"prompt {prompt!r} (worker process {os.getpid()}).",
-                flush=True,
             )
         loop.run()
         if board:

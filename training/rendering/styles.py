@@ -46,9 +46,9 @@ DECAL = CropStyle(
     name="decal",
     pillow_font_only=True,
     dark_on_light_share=1.0,
-    slant=(0.35, 0.55),
-    tilt_degrees=4.0,
-    stencil_share=1.0,
+    slant=(0.2, 0.35),
+    tilt_degrees=3.0,
+    stencil_share=0.6,
     boxed_check_digit_share=0.0,
 )
 """A style that the nano model has never seen: slanted stencil letters, dark on light. It needs no font but Pillow's."""
