@@ -1,6 +1,6 @@
 # What people type, and what CI calls. `make serve` and `make test` need Python 3.11, make and the network only.
 
-PYTHON ?= $(firstword $(wildcard /usr/bin/python3.11 /usr/local/bin/python3.11) python3)
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
 CONFIG ?= ray_configs/embedded.yaml
 PORT ?= 8000
 HOST ?= 127.0.0.1

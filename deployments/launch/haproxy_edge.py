@@ -7,8 +7,8 @@ file before it becomes the real HAProxy, because the template
 - makes the admin socket world-writable: it becomes the owner's;
 - answers its own 502/503/504 as a plain-text 500: they become our JSON envelope, with the true status;
 - shares server connections between clients, and when such a connection dies with a request on it, closes the client's
-  without any answer: only the backends in `SENSORIUM_EDGE_REUSE` (default `embedding`: many tiny requests, which HAProxy
-  can send again from its buffer) keep that; the others get a connection of their own for each request;
+  without any answer: only the backends in `SENSORIUM_EDGE_REUSE` (default `embedding`: many tiny requests, which
+  HAProxy can send again from its buffer) keep that; the others get a connection of their own for each request;
 - lets a client lift the server's time-out by a header: the header is dropped;
 - waits for ever for a client's headers: 30 s.
 

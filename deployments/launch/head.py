@@ -28,6 +28,7 @@ def start(host: str, port: int, config: Path) -> Instance:
     name = f"s{secrets.token_hex(4)}"
     # Unix sockets live below it, whose paths may have 107 bytes, 56 of them Ray's node id: short, and in /tmp.
     temp_dir = f"/tmp/srm-{name}"  # noqa: S108 - not predictable
+    instance.remove_last()
     ensure_token()
     ports = {
         "stats": instance.free_port(8404),

@@ -6,6 +6,7 @@ Standard library only, and written so that an old Python can read it: it has to 
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -70,6 +71,8 @@ def _torch_kind() -> str:
 def _install() -> None:
     if not (VENV / "bin" / "python").exists():
         print("Creating .venv", flush=True)
+        if importlib.util.find_spec("ensurepip") is None:
+            sys.exit("sensorium: this Python has no `venv`; on Debian: apt install python3.11-venv")
         subprocess.run([sys.executable, "-m", "venv", str(VENV)], check=True)
     _install_torch()
     print("Installing the lock (about 3 GB, some minutes the first time)", flush=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import socket
 import time
@@ -92,8 +93,19 @@ def end(instance: Instance, patience_s: float) -> int:
     left = [pid for pid in processes(instance.name) if pid != own]
     for pid in left:
         _signal(pid, signal.SIGKILL)
-    (state_folder() / "state.json").unlink(missing_ok=True)
+    with contextlib.suppress(FileNotFoundError):
+        (state_folder() / "state.json").replace(state_folder() / "last.json")
     return len(left)
+
+
+def remove_last() -> None:
+    """Delete the logs and sockets of the instance that ran before; they are kept until the next start."""
+    file = state_folder() / "last.json"
+    with contextlib.suppress(FileNotFoundError, ValueError, KeyError):
+        folder = Path(json.loads(file.read_text())["temp_dir"])
+        if folder.name.startswith("srm-"):
+            shutil.rmtree(folder, ignore_errors=True)
+        file.unlink()
 
 
 def free_port(preferred: int, host: str = "127.0.0.1") -> int:
