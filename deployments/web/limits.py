@@ -17,10 +17,10 @@ def check_declared_length(content_length: bytes | None, limit: int) -> None:
 
 def body_too_large(limit: int, *, actual: int | None = None) -> InputTooLarge:
     """The error of a body over `limit` bytes; `actual` where the sender announced it."""
-    size = "more" if actual is None else f"{actual:,} bytes"
+    size = "" if actual is None else f" with {actual:,} bytes"
     details = {} if actual is None else {"actual": actual}
     return InputTooLarge(
-        f"The request body has {size}, the limit is {limit:,} bytes. Send fewer or smaller files at once.",
+        f"The request body{size} is over the limit of {limit:,} bytes. Send fewer or smaller files at once.",
         limit=limit,
         unit="bytes",
         **details,
