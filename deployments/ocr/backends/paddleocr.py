@@ -44,7 +44,8 @@ class PaddleOcrOptions:
     """Weights sources: the wheel, or folders in PaddleOCR's own form, e.g. `PaddlePaddle/PP-OCRv6_medium_det_onnx`."""
     orientation_source: str | None = None
     """`PaddlePaddle/PP-LCNet_x0_25_textline_ori_onnx` or the like. Without it `use_angle_cls` reads doubtful pages a
-    second time, upside down: PaddleOCR turns lines without a threshold, which the wheel's classifier is too weak for."""
+    second time, upside down: PaddleOCR turns lines without a threshold, and the wheel's classifier is too weak for
+    that."""
     recognition_batch: int = 6
     max_side: int = 2560
     """Pixels; larger pages are scaled down before detection."""

@@ -34,12 +34,20 @@ def merge(upright: Sequence[TextBox], turned: Sequence[TextBox], width: int, hei
         width, height: of the page.
     """
     back = [_turn_back(box, width, height) for box in turned]
+    if wins(_mean_confidence(turned), _mean_confidence(upright)):
+        return back  # most of the page stands upside down, and what was found upright need not even be where lines are
     merged = []
     for box in upright:
         rivals = [other for other in back if is_doubtful(box.confidence) and _same_place(box, other)]
         best = max(rivals, key=lambda other: other.confidence, default=box)
         merged.append(best if wins(best.confidence, box.confidence) else box)
     return merged
+
+
+def _mean_confidence(boxes: Sequence[TextBox]) -> float:
+    """Over all characters; 0 without any."""
+    characters = sum(len(box.text) for box in boxes)
+    return sum(box.confidence * len(box.text) for box in boxes) / characters if characters else 0.0
 
 
 def _turn_back(box: TextBox, width: int, height: int) -> TextBox:
