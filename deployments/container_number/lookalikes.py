@@ -46,10 +46,14 @@ def read_number(
             which character to doubt first. Ignored where the count does not fit.
         review_below: confidence under which a reading needs review.
     """
-    cleaned = _NOT_ALPHANUMERIC.sub("", text.upper())
-    windows = [cleaned[start : start + LENGTH] for start in range(len(cleaned) - LENGTH + 1)]
-    readings = [_placed(window) for window in windows]
-    formed = [(window, placed) for window, placed in zip(windows, readings, strict=True) if placed is not None]
+    cleaned, word_starts = _without_separators(text)
+    formed: list[tuple[str, tuple[str, tuple[CharacterChange, ...]]]] = []
+    for start in range(len(cleaned) - LENGTH + 1):
+        window = cleaned[start : start + LENGTH]
+        placed = _placed(window)
+        # Within a longer text a number that needs changes must at least begin with a word, or any text has one.
+        if placed is not None and (not placed[1] or start in word_starts):
+            formed.append((window, placed))
     if not formed:
         return _unformed(text, cleaned, confidence)
     exact = {window for window, _ in formed if is_valid(window)}
@@ -71,6 +75,16 @@ def read_number(
         needs_review=bool(reasons),
         review_reasons=tuple(reasons),
     )
+
+
+def _without_separators(text: str) -> tuple[str, set[int]]:
+    """Letters and digits of `text` in upper case, and where its words begin among them."""
+    words = [word for word in _NOT_ALPHANUMERIC.split(text.upper()) if word]
+    starts, length = set(), 0
+    for word in words:
+        starts.add(length)
+        length += len(word)
+    return "".join(words), starts
 
 
 def _placed(window: str) -> tuple[str, tuple[CharacterChange, ...]] | None:
