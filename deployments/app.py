@@ -3,15 +3,62 @@
 Without `from __future__ import annotations`: Serve reads the builders' annotations as classes, to validate `args`.
 """
 
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import partial
 from importlib.metadata import version
 from typing import Any
 
+from fastapi import FastAPI
+
 from deployments.serving.batched_model import ASGIApp, BatchedModel, ModelSpec, bind
-from deployments.settings import EmbeddingArgs, WebArgs
+from deployments.settings import EmbeddingArgs, FrontArgs, OcrArgs, WebArgs
 from deployments.web.app import create_app
 from deployments.web.health import Health
 from deployments.web.settings import WebSettings
+
+
+def ocr(args: OcrArgs) -> Any:
+    """The OCR service: images and documents to text boxes, under `/ocr`."""
+    from deployments.ocr.loading import load_engine
+
+    spec = ModelSpec(
+        service="ocr",
+        load=partial(load_engine, args.model),
+        build_app=partial(_ocr_app, args),
+        batching=args.batching,
+        pool_threads=args.pool_threads,
+    )
+    return bind(spec)
+
+
+async def _ocr_app(args: OcrArgs, replica: BatchedModel) -> ASGIApp:
+    import ray
+
+    from deployments.ocr.execution_routes import build_execution_router
+    from deployments.ocr.routes import build_router
+    from deployments.ocr.store.database_url import refuse_sqlite_on_many_nodes
+    from deployments.ocr.store.open_store import open_store
+
+    url = None if args.database is None else os.path.expandvars(args.database)
+    refuse_sqlite_on_many_nodes(url, sum(node["Alive"] for node in ray.nodes()))
+    store = await open_store(url)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        yield
+        await store.close()
+
+    return create_app(
+        service="ocr",
+        title="Sensorium OCR",
+        version=version("sensorium"),
+        routers=[build_router(replica.runner, store, args.limits), build_execution_router(store)],
+        health=ReplicaHealth(replica),
+        settings=_web_settings(args.web),
+        lifespan=lifespan,
+    )
 
 
 def embedding(args: EmbeddingArgs) -> Any:
@@ -39,6 +86,26 @@ async def _embedding_app(args: EmbeddingArgs, replica: BatchedModel) -> ASGIApp:
         health=ReplicaHealth(replica),
         settings=_web_settings(args.web),
     )
+
+
+def front(args: FrontArgs) -> Any:
+    """The application at `/`: the list of services and their health together."""
+    from ray import serve
+
+    def build() -> ASGIApp:
+        from deployments.front.app import create_front_app
+        from deployments.front.probe import HttpProbe
+        from deployments.front.services import entries
+
+        return create_front_app(
+            services=entries(args.services),
+            probe=HttpProbe(args.base_url),
+            version=version("sensorium"),
+            settings=_web_settings(args.web),
+            public_url=args.base_url,
+        )
+
+    return serve.deployment(serve.ingress(build)(), name="front", logging_config={"enable_access_log": False}).bind()
 
 
 class ReplicaHealth:

@@ -8,10 +8,20 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict, Field, with_config
 
 from deployments.embedding.types import EmbeddingConfig, EmbeddingLimits
+from deployments.ocr.backends.fake import FakeOptions
+from deployments.ocr.backends.paddleocr import PaddleOcrOptions
+from deployments.ocr.backends.rapidocr_openvino import RapidOcrOptions
+from deployments.ocr.backends.tesseract import TesseractOptions
+from deployments.ocr.limits import OcrLimits
+from deployments.ocr.loading import OcrConfig
 from deployments.serving.batching import Batching
+from deployments.serving.media import MediaPolicy
 
 _forbid = with_config(ConfigDict(extra="forbid"))
-for _dataclass in (Batching, EmbeddingConfig, EmbeddingLimits):
+for _dataclass in (
+    *(Batching, EmbeddingConfig, EmbeddingLimits, OcrConfig, OcrLimits, MediaPolicy),
+    *(FakeOptions, PaddleOcrOptions, RapidOcrOptions, TesseractOptions),
+):
     _forbid(_dataclass)
 
 
@@ -45,11 +55,21 @@ class EmbeddingArgs(ServiceArgs):
     limits: EmbeddingLimits = EmbeddingLimits()
 
 
+class OcrArgs(ServiceArgs):
+    """`deployments.app:ocr`."""
+
+    model: OcrConfig = OcrConfig()
+    limits: OcrLimits = OcrLimits()
+    database: str | None = "sqlite:///$SENSORIUM_HOME/ocr.sqlite3"
+    """URL of SQLite or PostgreSQL; `$NAME` is taken from the environment, so that passwords need not stand here. null
+    keeps no executions."""
+
+
 class FrontArgs(Args):
     """`deployments.app:front`."""
 
     base_url: str = "http://127.0.0.1:8000"
     """Where this replica reaches the other services: the cluster's own HTTP face."""
     services: tuple[str, ...] = ("ocr", "embedding")
-    """Applications to list, in order; `deployments.front.services` knows their base paths."""
+    """Applications to list, in order."""
     web: WebArgs = WebArgs()

@@ -27,11 +27,12 @@ SERVE_ENVIRONMENT: dict[str, str] = {
 }
 
 
-def local_environment(name: str, temp_dir: str, ports: dict[str, int]) -> dict[str, str]:
+def local_environment(name: str, home: Path, temp_dir: str, ports: dict[str, int]) -> dict[str, str]:
     """What one instance on one machine adds: its name, its own ports, quick endings.
 
     Args:
         name: of the instance; marks its processes.
+        home: the instance's own folder, where services keep their data by default.
         temp_dir: Ray's; HAProxy's files go below it.
         ports: `stats`, `metrics`, `fallback` of HAProxy, `replicas` (first of 200).
     """
@@ -44,6 +45,7 @@ def local_environment(name: str, temp_dir: str, ports: dict[str, int]) -> dict[s
         "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": f"{haproxy}/server-state",
         "RAY_SERVE_HAPROXY_METRICS_SOCKET_PATH": f"{haproxy}/metrics.sock",
         "SENSORIUM_INSTANCE": name,
+        "SENSORIUM_HOME": str(home),
         "RAY_SERVE_HAPROXY_BINARY_PATH": str(Path(sys.executable).parent / "sensorium-haproxy"),
         "RAY_SERVE_HAPROXY_STATS_PORT": str(ports["stats"]),
         "RAY_SERVE_HAPROXY_METRICS_PORT": str(ports["metrics"]),

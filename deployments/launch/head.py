@@ -47,7 +47,7 @@ def start(host: str, port: int, config: Path) -> Instance:
     with log.open("wb") as output:
         process = subprocess.Popen(
             command,
-            env={**os.environ, **local_environment(name, temp_dir, ports)},
+            env={**os.environ, **local_environment(name, instance.state_folder(), temp_dir, ports)},
             stdout=output,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,

@@ -9,16 +9,8 @@ import httpx
 from rich.console import Console
 from rich.table import Table
 
+from deployments.front.services import KNOWN
 from deployments.launch.instance import Instance
-
-#: One call per service on a file of `samples/`, run from the checkout's root.
-TRY = {
-    "ocr": """curl -s {url}/extract_text -F file=@samples/receipt.png -F 'request_data={{"language": "en"}}'""",
-    "embedding": """curl -s {url}/api/v1/embed -H 'content-type: application/json' -d '{{"text": "hello"}}'""",
-    "speech": "curl -s {url}/transcribe -F file=@samples/gate.wav",
-    "container-number": "curl -s {url}/read -F files=@samples/container.png",
-    "front": "open {url}/ in a browser",
-}
 
 
 def show(console: Console, instance: Instance, services: Mapping[str, str]) -> None:
@@ -31,7 +23,8 @@ def show(console: Console, instance: Instance, services: Mapping[str, str]) -> N
         loaded = [item["name"] for item in health.get("backends", []) if item["loaded"]]
         backends = ", ".join(loaded) or str(health.get("backend") or "")
         table.add_row(name, url or "/", str(health.get("model") or ""), backends)
-        calls.append(TRY.get(name, "curl -s {url}/health").format(url=url))
+        if name in KNOWN:
+            calls.append(KNOWN[name].example.replace("{base_url}", instance.base_url))
     console.print(table)
     console.print("Try:")
     for call in calls:

@@ -133,6 +133,7 @@ def bind(spec: ModelSpec, *, options: Mapping[str, Any] | None = None, **peers: 
         health_check_period_s=5,
         health_check_timeout_s=15,
         graceful_shutdown_timeout_s=330,
+        logging_config={"enable_access_log": False},  # the web layer writes its own
         **(options or {}),
     )
     return deployment.bind(spec, **peers)
