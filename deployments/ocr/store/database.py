@@ -70,7 +70,7 @@ class Database:
                 f"the database {self} has a schema that this version does not know ({error}); run the newer version"
             ) from error
         except OSError as error:
-            raise self._unavailable(error) from error
+            raise self._unavailable() from error
 
     async def close(self) -> None:
         await self._engine.dispose()
@@ -105,16 +105,15 @@ class Database:
                     raise SensoriumError("these values could not be stored; this is a fault of the service") from error
                 if delay is None:
                     logger.error("the database %s does not answer: %s", self, _brief(error))
-                    raise self._unavailable(error) from error
+                    raise self._unavailable() from error
                 logger.warning("the database %s: %s; trying again in %.2f s", self, _brief(error), delay)
                 await asyncio.sleep(delay * random.uniform(0.75, 1.25))  # noqa: S311 - jitter, not a secret
         raise AssertionError("unreachable")
 
-    def _unavailable(self, error: BaseException) -> StoreUnavailable:
+    def _unavailable(self) -> StoreUnavailable:
         # What the driver says can name hosts and roles: it is logged, and stays out of the reply.
         return StoreUnavailable(
-            f"the database ({self.dialect}) does not answer, and nothing was stored by this call; try again later",
-            retry_after_s=3,
+            f"the database of executions ({self.dialect}) does not answer; try again later", retry_after_s=3
         )
 
     def __str__(self) -> str:

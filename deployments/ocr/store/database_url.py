@@ -11,14 +11,13 @@ from deployments.serving.errors import UnsupportedOption
 
 _POSTGRESQL = ("postgresql", "postgres", "postgresql+asyncpg")
 _SQLITE = ("sqlite", "sqlite+aiosqlite")
-_LIBPQ_NAMES = {"sslmode": "ssl", "connect_timeout": "timeout"}
-"""libpq's names of connection parameters, and asyncpg's."""
 
 
 def parse_database_url(url: str) -> URL:
     """SQLAlchemy's URL, with the asynchronous driver named.
 
-    Accepts `sqlite:///relative.db`, `sqlite:////absolute.db`, `postgresql://...` and `postgres://...`.
+    Accepts `sqlite:///relative.db`, `sqlite:////absolute.db`, `postgresql://...` and `postgres://...` with
+    libpq's parameters (`?sslmode=verify-full&sslrootcert=...`, `?host=/var/run/postgresql`).
 
     Raises:
         UnsupportedOption: another database, no file name, or no URL at all.
@@ -33,8 +32,9 @@ def parse_database_url(url: str) -> URL:
             raise _unsupported("names no file")
         return parsed.set(drivername="sqlite+aiosqlite", database=str(Path(parsed.database).expanduser()))
     if parsed.drivername in _POSTGRESQL:
-        query = {_LIBPQ_NAMES.get(name, name): value for name, value in parsed.query.items()}
-        return parsed.set(drivername="postgresql+asyncpg", query=query)
+        if not str(parsed.query.get("connect_timeout", "1")).isdecimal():
+            raise _unsupported("has a connect_timeout that is not a number of seconds")
+        return parsed.set(drivername="postgresql+asyncpg")
     raise _unsupported(f"is a URL of {parsed.drivername}")
 
 

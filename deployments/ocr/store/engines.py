@@ -30,12 +30,21 @@ def make_engine(url: URL, *, statement_s: float, connect_s: float = 3.0) -> Asyn
     """
     if url.get_backend_name() == "sqlite":
         return _sqlite_engine(url, busy_ms=int(statement_s * 1000))
-    arguments: dict[str, Any] = {"command_timeout": statement_s}
-    if "timeout" not in url.query:
-        arguments["timeout"] = connect_s
+    # asyncpg reads libpq's parameters (`sslmode`, `sslrootcert`, `host`, ...) from a URL only, so it gets the URL.
+    # Only `connect_timeout` is not known to it: it would pass that on to the server, which refuses it.
+    if "connect_timeout" in url.query:
+        connect_s = float(str(url.query["connect_timeout"]))
+    dsn = url.set(drivername="postgresql").difference_update_query(["connect_timeout"])
+    secret = dsn.render_as_string(hide_password=False)
+
+    async def connect() -> Any:
+        import asyncpg
+
+        return await asyncpg.connect(secret, timeout=connect_s, command_timeout=statement_s)
+
     return create_async_engine(
-        url,
-        connect_args=arguments,
+        url.set(query={}),
+        async_creator=connect,
         pool_size=4,
         max_overflow=4,
         pool_timeout=5.0,

@@ -37,8 +37,7 @@ EXECUTION = Execution(status="success", source="a.png", chain_id="chain")
         ("sqlite+aiosqlite:////var/ocr.db", "sqlite+aiosqlite:////var/ocr.db"),
         ("sqlite:///~/ocr.db", f"sqlite+aiosqlite:///{Path.home()}/ocr.db"),
         ("postgresql://u:p@db:5433/ocr", "postgresql+asyncpg://u:p@db:5433/ocr"),
-        ("postgres://u@db/ocr?sslmode=require", "postgresql+asyncpg://u@db/ocr?ssl=require"),
-        ("postgresql+asyncpg://db/ocr?connect_timeout=9", "postgresql+asyncpg://db/ocr?timeout=9"),
+        ("postgres://u@db/ocr?sslmode=require", "postgresql+asyncpg://u@db/ocr?sslmode=require"),
     ],
 )
 def test_urls_of_both_databases_are_taken(url: str, expected: str) -> None:
@@ -48,7 +47,7 @@ def test_urls_of_both_databases_are_taken(url: str, expected: str) -> None:
 @pytest.mark.parametrize(
     "url",
     ["", "ocr.db", "sqlite://", "sqlite:///:memory:", "mysql://u:secret@db/ocr", "postgresql+psycopg://u:secret@db/x",
-     "postgresql://u:secret@db:port/ocr", "http://u:secret@x/"],
+     "postgresql://u:secret@db:port/ocr", "http://u:secret@x/", "postgresql://u:secret@db/ocr?connect_timeout=soon"],
 )  # fmt: skip
 def test_other_urls_are_refused_without_repeating_a_password(url: str) -> None:
     with pytest.raises(UnsupportedOption, match="use sqlite:///FILE or postgresql://") as caught:
@@ -224,6 +223,21 @@ async def test_a_postgresql_that_dies_is_unavailable_and_works_again_when_it_is_
     assert len(await store.record_many([dataclasses.replace(EXECUTION, image_index=1)])) == 1
     assert len((await store.find(ExecutionFilter())).executions) == 2
     await store.close()
+
+
+@pytest.mark.system
+async def test_parameters_of_libpq_reach_postgresql(postgres_server: PostgresServer) -> None:
+    parameters = "sslmode=disable&application_name=sensorium-test&connect_timeout=2"
+    url = postgres_server.url().replace("postgresql:", "postgres:")
+    database = Database(parse_database_url(f"{url}?{parameters}"))
+    shown = await database.read(lambda connection: connection.execute(text("SHOW application_name")))
+    assert shown.scalar_one() == "sensorium-test"
+    await database.close()
+
+    strict = Database(parse_database_url(postgres_server.url() + "?sslmode=require"), retry_delays_s=())
+    with pytest.raises(StoreUnavailable):  # this server has no TLS
+        await strict.check()
+    await strict.close()
 
 
 @pytest.mark.system
