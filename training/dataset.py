@@ -123,8 +123,9 @@ def split_by_owner(groups: Sequence[Sequence[Label]], validation_share: float, s
     train: list[Sequence[Label]] = []
     validation: list[Sequence[Label]] = []
     owed = 0.0
-    for owner in sorted(by_owner):
-        own = by_owner[owner]
+    owners = sorted(by_owner)
+    rng.shuffle(owners)
+    for own in (by_owner[owner] for owner in owners):
         rng.shuffle(own)
         owed += validation_share * sum(len(group) for group in own)
         for group in own:

@@ -56,7 +56,7 @@ def publish(source: Path, target: Path = WEIGHTS) -> dict[str, Any]:
     target.mkdir(parents=True)
     for file in sorted(source.iterdir()):
         if file.suffix in (".json", ".safetensors") and file.name != "history.json":
-            shutil.copy(file, target / file.name)
+            (target / file.name).write_bytes(file.read_bytes())
     files = {
         file.name: {"bytes": file.stat().st_size, "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
         for file in sorted(target.iterdir())
