@@ -6,12 +6,15 @@ Without `from __future__ import annotations`: Serve reads the builders' annotati
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
 from typing import Any
 
 from fastapi import FastAPI
 
+from deployments.ocr.engine import OcrEngine
+from deployments.ocr.loading import OcrConfig
 from deployments.serving.batched_model import ASGIApp, BatchedModel, ModelSpec, bind
 from deployments.settings import EmbeddingArgs, FrontArgs, OcrArgs, WebArgs
 from deployments.web.app import create_app
@@ -21,11 +24,9 @@ from deployments.web.settings import WebSettings
 
 def ocr(args: OcrArgs) -> Any:
     """The OCR service: images and documents to text boxes, under `/ocr`."""
-    from deployments.ocr.loading import load_engine
-
     spec = ModelSpec(
         service="ocr",
-        load=partial(load_engine, args.model),
+        load=partial(_load_ocr, args.model),
         build_app=partial(_ocr_app, args),
         batching=args.batching,
         pool_threads=args.pool_threads,
@@ -33,10 +34,15 @@ def ocr(args: OcrArgs) -> Any:
     return bind(spec)
 
 
+def _load_ocr(config: OcrConfig) -> OcrEngine:
+    from deployments.ocr.loading import load_engine
+
+    return load_engine(replace(config, policy=config.policy.with_environment(os.environ)))
+
+
 async def _ocr_app(args: OcrArgs, replica: BatchedModel) -> ASGIApp:
     import ray
 
-    from deployments.ocr.execution_routes import build_execution_router
     from deployments.ocr.routes import build_router
     from deployments.ocr.store.database_url import refuse_sqlite_on_many_nodes
     from deployments.ocr.store.open_store import open_store
@@ -54,7 +60,7 @@ async def _ocr_app(args: OcrArgs, replica: BatchedModel) -> ASGIApp:
         service="ocr",
         title="Sensorium OCR",
         version=version("sensorium"),
-        routers=[build_router(replica.runner, store, args.limits), build_execution_router(store)],
+        routers=[build_router(replica.runner, store, args.limits)],
         health=ReplicaHealth(replica),
         settings=_web_settings(args.web),
         lifespan=lifespan,

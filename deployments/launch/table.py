@@ -15,7 +15,9 @@ from deployments.launch.instance import Instance
 
 def show(console: Console, instance: Instance, services: Mapping[str, str]) -> None:
     """Service, base URL, model, backends; then one call to try for each."""
-    table = Table("service", "base URL", "model", "backends", title="Sensorium is ready", title_justify="left")
+    table = Table(title="Sensorium is ready", title_justify="left")
+    for column in ("service", "base URL", "model", "backends"):
+        table.add_column(column, overflow="fold", no_wrap=column in ("service", "base URL"))
     calls = []
     for name, prefix in services.items():
         url = instance.base_url + prefix.rstrip("/")
