@@ -47,14 +47,17 @@ class OpenVINOBackend:
         self.device = _device(core, config.device)
         graph = graph_cache.load(core, files, Path(config.cache_dir).expanduser())
         self.model, self.published_as, self.version = files.name, files.published_as, files.version
-        self.facts = graph.facts.limited_to(config.max_tokens)
+        limited = graph.facts.limited_to(config.max_tokens)
+        self.facts = graph.facts
         self._tokenizer = TextTokenizer(
             graph.tokenizer_json, max_tokens=self.facts.max_tokens, prompt=self.facts.prompt
         )
         compiled = core.compile_model(graph.model, self.device, settings)
         self.precision = str(compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name())
         self._infer_request: Any = compiled.create_infer_request()
-        fidelity.verify(self, graph.reference)
+        fidelity.verify(self, graph.reference)  # at the model's own max_tokens, as the reference was made
+        self.facts = limited
+        self._tokenizer.truncate_at(limited.max_tokens)
 
     def tokenize(self, texts: Sequence[str]) -> list[TokenizedText]:
         return self._tokenizer(texts)

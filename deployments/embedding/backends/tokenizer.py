@@ -8,7 +8,7 @@ from deployments.embedding.types import TokenizedText
 
 
 class TextTokenizer:
-    """Truncation is set once, here: `transformers` sets it on every call, which two threads must not do at once.
+    """Truncation is set at loading: `transformers` sets it on every call, which two threads must not do at once.
 
     Args:
         definition: the tokenizer as JSON (`tokenizer.json`).
@@ -20,11 +20,15 @@ class TextTokenizer:
         from tokenizers import Tokenizer
 
         self._tokenizer = Tokenizer.from_str(definition)
-        direction = (self._tokenizer.truncation or {}).get("direction", "right")
+        self._direction = (self._tokenizer.truncation or {}).get("direction", "right")
         self._tokenizer.no_padding()
-        self._tokenizer.enable_truncation(max_length=max_tokens, direction=direction)
         self._special_tokens: int = self._tokenizer.num_special_tokens_to_add(False)
         self._prompt = prompt
+        self.truncate_at(max_tokens)
+
+    def truncate_at(self, max_tokens: int) -> None:
+        """Another longest sequence. Only while no other thread uses the tokenizer."""
+        self._tokenizer.enable_truncation(max_length=max_tokens, direction=self._direction)
 
     def __call__(self, texts: Sequence[str]) -> list[TokenizedText]:
         encodings = self._tokenizer.encode_batch_fast([self._prompt + text for text in texts])

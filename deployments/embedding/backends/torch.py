@@ -52,13 +52,16 @@ class TorchBackend:
         files = model_files.locate(config.model, config.name)
         loaded = sentence_module.load(files.folder)
         self.model, self.published_as, self.version = files.name, files.published_as, files.version
-        self.facts = loaded.facts.limited_to(config.max_tokens)
+        limited = loaded.facts.limited_to(config.max_tokens)
+        self.facts = loaded.facts
         self.microbatches = _GPU_MICROBATCHES if on_gpu else _CPU_MICROBATCHES
         self._tokenizer = TextTokenizer(
             loaded.tokenizer_json, max_tokens=self.facts.max_tokens, prompt=self.facts.prompt
         )
         self._module: Any = loaded.module.to(device=self.device, dtype=dtypes[self.precision])
-        fidelity.verify(self, loaded.reference)
+        fidelity.verify(self, loaded.reference)  # at the model's own max_tokens, as the reference was made
+        self.facts = limited
+        self._tokenizer.truncate_at(limited.max_tokens)
 
     def tokenize(self, texts: Sequence[str]) -> list[TokenizedText]:
         return self._tokenizer(texts)
