@@ -17,7 +17,7 @@ def show(console: Console, instance: Instance, services: Mapping[str, str]) -> N
     """Service, base URL, model, backends; then one call to try for each."""
     table = Table(title="Sensorium is ready", title_justify="left")
     for column in ("service", "base URL", "model", "backends"):
-        table.add_column(column, overflow="fold", no_wrap=column in ("service", "base URL"))
+        table.add_column(column, overflow="fold", no_wrap=column != "backends")
     calls = []
     for name, prefix in services.items():
         url = instance.base_url + prefix.rstrip("/")
