@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,6 +45,14 @@ def find_adapters(root: Path) -> dict[str, AdapterInfo]:
                 found[folder.name] = AdapterInfo(folder.name, place, base_hash, version, manifest)
                 break
     return found
+
+
+@contextmanager
+def peft_notice_ignored() -> Iterator[None]:
+    """PEFT 0.21 asks transformers for a property that has a new name, which warns; nobody can act on that."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing.*", category=FutureWarning)
+        yield
 
 
 class FlorenceReader:
@@ -124,10 +134,11 @@ class FlorenceReader:
     def _attach(self, info: AdapterInfo) -> None:
         from peft import PeftModel
 
-        if self._loaded:
-            self._model.load_adapter(str(info.folder), adapter_name=info.name)
-        else:
-            self._model = PeftModel.from_pretrained(self._model, str(info.folder), adapter_name=info.name)
+        with peft_notice_ignored():
+            if self._loaded:
+                self._model.load_adapter(str(info.folder), adapter_name=info.name)
+            else:
+                self._model = PeftModel.from_pretrained(self._model, str(info.folder), adapter_name=info.name)
         self._model.eval()
 
     def _start_over(self) -> None:

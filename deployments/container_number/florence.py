@@ -44,7 +44,9 @@ def load_base(folder: Path, device: str = "cpu", precision: str = "float32") -> 
     """
     import torch
     from transformers import AutoModelForImageTextToText, AutoProcessor
+    from transformers.utils import logging
 
+    logging.disable_progress_bar()
     try:
         processor = AutoProcessor.from_pretrained(folder, local_files_only=True)
         model = AutoModelForImageTextToText.from_pretrained(

@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from deployments.container_number.adapters import peft_notice_ignored
 from deployments.serving.errors import InvalidInput
 from training.fine_tuning.settings import ALL_LINEAR, FineTuneSettings
 
@@ -51,14 +52,16 @@ def with_adapter(model: Any, settings: FineTuneSettings) -> Any:
         target_modules=targets,
         bias="none",
     )
-    return get_peft_model(model, config)
+    with peft_notice_ignored():
+        return get_peft_model(model, config)
 
 
 def with_saved_adapter(model: Any, folder: Path) -> Any:
     """`model` with the adapter in `folder`, ready to be trained further."""
     from peft import PeftModel
 
-    return PeftModel.from_pretrained(model, str(folder), is_trainable=True)
+    with peft_notice_ignored():
+        return PeftModel.from_pretrained(model, str(folder), is_trainable=True)
 
 
 def trainable(model: Any) -> list[Any]:
