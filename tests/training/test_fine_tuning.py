@@ -135,3 +135,29 @@ def test_the_folder_of_another_run_is_not_taken(outcome: Outcome, settings: Fine
     assert other.output == settings.output
     with pytest.raises(InvalidInput, match="another rank"):
         fine_tune(other)
+
+
+def test_two_workers_with_mixing_accumulation_bf16_and_early_stopping(tmp_path: Path, ray_address: str) -> None:
+    del ray_address
+    new = prepare(synthesise(tmp_path / "new", 40, style="decal"), tmp_path / "decal")
+    old = prepare(synthesise(tmp_path / "old", 20, style="painted"), tmp_path / "painted")
+    settings = FineTuneSettings(
+        new.train_file,
+        new.validation_file,
+        tmp_path / "two",
+        epochs=4,
+        batch_size=4,
+        gradient_accumulation=2,
+        num_workers=2,
+        precision="bf16",
+        learning_rate=1e-30,  # nothing is learnt, so the second evaluation is no better than the first
+        early_stopping=1,
+        mix=old.train_file,
+    )
+    finished = fine_tune(settings, readers={"ocr": lambda paths: [("CSQU3054383", 0.9) for _ in paths]})
+    assert [entry["epoch"] for entry in finished.evaluations] == [1, 2]
+    assert [entry["count"] for entry in finished.evaluations] == [8, 8]
+    # 32 crops and a third of that mixed in are 43; by 2 workers in batches of 4 that is 6 batches, 3 steps.
+    assert finished.evaluations[-1]["step"] == 6
+    assert finished.exact_match("tuned") == finished.exact_match("base")
+    assert finished.exact_match("ocr") == 0
