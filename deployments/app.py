@@ -16,7 +16,10 @@ from fastapi import FastAPI
 from deployments.ocr.engine import OcrEngine
 from deployments.ocr.loading import OcrConfig
 from deployments.serving.batched_model import ASGIApp, BatchedModel, ModelSpec, bind
-from deployments.settings import EmbeddingArgs, FrontArgs, OcrArgs, WebArgs
+from deployments.serving.engine import ModelCard
+from deployments.settings import EmbeddingArgs, FrontArgs, OcrArgs, SpeechArgs, WebArgs
+from deployments.speech.engine import SpeechEngine
+from deployments.speech.types import SpeechConfig
 from deployments.web.app import create_app
 from deployments.web.health import Health
 from deployments.web.settings import WebSettings
@@ -61,7 +64,7 @@ async def _ocr_app(args: OcrArgs, replica: BatchedModel) -> ASGIApp:
         title="Sensorium OCR",
         version=version("sensorium"),
         routers=[build_router(replica.runner, store, args.limits)],
-        health=ReplicaHealth(replica),
+        health=CardHealth(replica.runner.card),
         settings=_web_settings(args.web),
         lifespan=lifespan,
     )
@@ -89,7 +92,51 @@ async def _embedding_app(args: EmbeddingArgs, replica: BatchedModel) -> ASGIApp:
         title="Sensorium embedding",
         version=version("sensorium"),
         routers=[build_router(replica.runner, args.limits)],
-        health=ReplicaHealth(replica),
+        health=CardHealth(replica.runner.card),
+        settings=_web_settings(args.web),
+    )
+
+
+def speech(args: SpeechArgs) -> Any:
+    """The speech service: recordings to text and subtitles, under `/speech`. A deployment a backend.
+
+    The first backend's deployment is the ingress; it asks the others through their handles.
+    """
+    first, *others = args.backends
+    peers = {config.backend: bind(_speech_spec(args, config), name=f"speech-{config.backend}") for config in others}
+    spec = replace(_speech_spec(args, first), build_app=partial(_speech_app, args))
+    return bind(spec, **peers)
+
+
+def _speech_spec(args: SpeechArgs, config: SpeechConfig) -> ModelSpec:
+    return ModelSpec(
+        service="speech",
+        load=partial(_load_speech, config),
+        optional=True,
+        batching=args.batching,
+        pool_threads=args.pool_threads,
+    )
+
+
+def _load_speech(config: SpeechConfig) -> SpeechEngine:
+    from deployments.speech.engine import load_engine
+
+    return load_engine(replace(config, audio=config.audio.with_environment(os.environ)))
+
+
+async def _speech_app(args: SpeechArgs, replica: BatchedModel) -> ASGIApp:
+    from deployments.serving.backend_choice import choose_backends
+    from deployments.speech.routes import build_router
+
+    runners, statuses = await choose_backends(replica, [config.backend for config in args.backends])
+    default = next(iter(runners.values()))
+    card = replace(default.card, backends=statuses)
+    return create_app(
+        service="speech",
+        title="Sensorium speech",
+        version=version("sensorium"),
+        routers=[build_router(runners, lambda: statuses, args.limits)],
+        health=CardHealth(card),
         settings=_web_settings(args.web),
     )
 
@@ -114,14 +161,14 @@ def front(args: FrontArgs) -> Any:
     return serve.deployment(serve.ingress(build)(), name="front", logging_config={"enable_access_log": False}).bind()
 
 
-class ReplicaHealth:
+class CardHealth:
     """A replica answers only once its model is loaded and warm: what it says is the model's card."""
 
-    def __init__(self, replica: BatchedModel) -> None:
-        self._replica = replica
+    def __init__(self, card: ModelCard) -> None:
+        self._health = Health.of_card(card)
 
     def health(self) -> Health:
-        return Health.of_card(self._replica.runner.card)
+        return self._health
 
 
 def _web_settings(args: WebArgs) -> WebSettings:

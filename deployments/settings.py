@@ -14,12 +14,15 @@ from deployments.ocr.backends.rapidocr_openvino import RapidOcrOptions
 from deployments.ocr.backends.tesseract import TesseractOptions
 from deployments.ocr.limits import OcrLimits
 from deployments.ocr.loading import OcrConfig
+from deployments.serving.audio import AudioPolicy
 from deployments.serving.batching import Batching
 from deployments.serving.media import MediaPolicy
+from deployments.speech.types import SpeechConfig, SpeechLimits
 
 _forbid = with_config(ConfigDict(extra="forbid"))
 for _dataclass in (
     *(Batching, EmbeddingConfig, EmbeddingLimits, OcrConfig, OcrLimits, MediaPolicy),
+    *(AudioPolicy, SpeechConfig, SpeechLimits),
     *(FakeOptions, PaddleOcrOptions, RapidOcrOptions, TesseractOptions),
 ):
     _forbid(_dataclass)
@@ -65,11 +68,19 @@ class OcrArgs(ServiceArgs):
     keeps no executions."""
 
 
+class SpeechArgs(ServiceArgs):
+    """`deployments.app:speech`."""
+
+    backends: tuple[SpeechConfig, ...] = Field(default=(SpeechConfig(),), min_length=1)
+    """In order of preference: the first that loads is the default; each is a deployment of its own."""
+    limits: SpeechLimits = SpeechLimits()
+
+
 class FrontArgs(Args):
     """`deployments.app:front`."""
 
     base_url: str = "http://127.0.0.1:8000"
     """Where this replica reaches the other services: the cluster's own HTTP face."""
-    services: tuple[str, ...] = ("ocr", "embedding")
+    services: tuple[str, ...] = ("ocr", "embedding", "speech")
     """Applications to list, in order."""
     web: WebArgs = WebArgs()

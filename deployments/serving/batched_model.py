@@ -10,7 +10,7 @@ from typing import Any
 
 from deployments.serving.batching import Batching
 from deployments.serving.engine import Engine, ModelCard
-from deployments.serving.errors import SensoriumError
+from deployments.serving.errors import BackendMissing, SensoriumError
 from deployments.serving.metrics import RayMetrics
 from deployments.serving.peers import PeerRunner
 from deployments.serving.runner import EngineRunner
@@ -25,8 +25,10 @@ class ModelSpec:
     service: str
     """Base name: `ocr`, `embedding`, ...; labels metrics and logs."""
     load: Callable[[], Engine[Any, Any, Any, Any]]
-    build_app: Callable[[BatchedModel], Awaitable[ASGIApp]]
-    """Builds the service's FastAPI app around the replica, once the model is warm."""
+    build_app: Callable[[BatchedModel], Awaitable[ASGIApp]] | None = None
+    """Builds the service's FastAPI app around the replica, once the model is warm. None: a peer, reached by handle."""
+    optional: bool = False
+    """A model that does not load leaves the replica up and empty, because another backend can answer."""
     batching: Batching = field(default_factory=Batching)
     pool_threads: int = 2
     stuck_after_s: float = 600.0
@@ -50,6 +52,8 @@ class BatchedModel:
             pool_threads=spec.pool_threads,
             stuck_after_s=spec.stuck_after_s,
         )
+        self.failure: SensoriumError | None = None
+        """Why an optional model is not loaded."""
 
     def _metrics(self, card: ModelCard) -> RayMetrics:
         return RayMetrics(self.spec.service, card.backend)
@@ -79,7 +83,13 @@ class BatchedModel:
             running.cancel()
 
     async def card(self) -> ModelCard:
-        """The loaded model, for peers."""
+        """The loaded model, for peers.
+
+        Raises:
+            BackendMissing: it did not load; the message says why.
+        """
+        if self.failure is not None:
+            raise BackendMissing(self.failure.message)
         return self.runner.card
 
     def reconfigure(self, user_config: Mapping[str, Any]) -> None:
@@ -95,15 +105,30 @@ class BatchedModel:
 
     async def check_health(self) -> None:
         """Serve replaces the replica after this raised three times."""
-        self.runner.check_health()
+        if self.failure is None:
+            self.runner.check_health()
 
     async def start(self) -> None:
-        """Load and warm the model; the replica is not ready before."""
-        await self.runner.start()
+        """Load and warm the model; the replica is not ready before.
+
+        Raises:
+            SensoriumError: the model does not load, and is not optional.
+        """
+        try:
+            await self.runner.start()
+        except SensoriumError as error:
+            if not self.spec.optional:
+                raise
+            self.failure = error
 
 
-def bind(spec: ModelSpec, *, options: Mapping[str, Any] | None = None, **peers: Any) -> Any:
-    """`spec` as a Serve application, its deployment named after the service. YAML may override any option."""
+def bind(spec: ModelSpec, *, name: str = "", options: Mapping[str, Any] | None = None, **peers: Any) -> Any:
+    """`spec` as a Serve application (or a part of one). YAML may override any option.
+
+    Args:
+        name: of the deployment; the service's by default.
+        peers: other bound deployments of the application, by the names that `BatchedModel.peers` will have.
+    """
     from ray import serve
 
     class Replica(BatchedModel):
@@ -111,7 +136,8 @@ def bind(spec: ModelSpec, *, options: Mapping[str, Any] | None = None, **peers: 
             BatchedModel.__init__(self, spec, {name: PeerRunner(handle) for name, handle in peers.items()})
             try:
                 await self.start()
-                self._app = await spec.build_app(self)
+                if spec.build_app is not None:
+                    self._app = await spec.build_app(self)
             except SensoriumError as error:
                 # Serve shows the text of a failed constructor in `serve status`: give it one clear line.
                 raise RuntimeError(f"{error.code}: {error.message}") from None
@@ -124,8 +150,8 @@ def bind(spec: ModelSpec, *, options: Mapping[str, Any] | None = None, **peers: 
 
     Replica.__name__ = Replica.__qualname__ = "BatchedModel"
     deployment = serve.deployment(
-        serve.ingress()(Replica),
-        name=spec.service,
+        Replica if spec.build_app is None else serve.ingress()(Replica),
+        name=name or spec.service,
         # Our own queue refuses first, with our envelope; Serve's must therefore never be the narrower one.
         max_ongoing_requests=4 * spec.batching.max_requests,
         max_queued_requests=-1,

@@ -145,7 +145,8 @@ class EngineRunner(Generic[RequestT, ResultT]):
         """Finish what is queued, then close the engine."""
         self._closing = True
         self._queue.close()
-        await asyncio.to_thread(self._thread.join)
+        if self._thread.ident is not None:
+            await asyncio.to_thread(self._thread.join)
         while self._requests:  # their last step, `assemble`, still needs the pool
             await asyncio.sleep(0.005)
         self._pool.shutdown(wait=False, cancel_futures=True)
