@@ -10,6 +10,7 @@ from deployments.serving.errors import SensoriumError
 from training.annotation_template import write_template
 from training.annotations import check
 from training.dataset import prepare
+from training.guess import florence_guess
 from training.rendering.styles import STYLES
 from training.synthetic import synthesise
 
@@ -19,6 +20,7 @@ def parser() -> argparse.ArgumentParser:
     flags = argparse.ArgumentParser(prog="prepare_dataset", description=__doc__)
     flags.add_argument("--mode", required=True, choices=("create_template", "check", "prepare", "synthesise"))
     flags.add_argument("--image_folder", type=Path, help="create_template: the pictures to label")
+    flags.add_argument("--guess", action="store_true", help="create_template: pre-fill with the embedded model's guess")
     flags.add_argument("--annotation_file", type=Path, default=Path("annotations.json"))
     flags.add_argument("--output_dir", type=Path, default=Path("dataset"))
     flags.add_argument("--seed", type=int, default=0)
@@ -44,7 +46,8 @@ def _run(options: argparse.Namespace, flags: argparse.ArgumentParser) -> int:
     if options.mode == "create_template":
         if options.image_folder is None:
             flags.error("--mode create_template needs --image_folder")
-        added, total = write_template(options.image_folder, options.annotation_file)
+        reader = florence_guess() if options.guess else None
+        added, total = write_template(options.image_folder, options.annotation_file, reader)
         print(f"{options.annotation_file}: {added} new entries, {total} in all. Replace every TODO, then --mode check.")
     elif options.mode == "check":
         report = check(options.annotation_file)

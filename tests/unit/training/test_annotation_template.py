@@ -8,9 +8,12 @@ from PIL import Image
 
 from deployments.container_number.lookalikes import read_number
 from deployments.container_number.types import Reading
-from deployments.serving.errors import InvalidInput
+from deployments.serving.errors import InvalidInput, NotFound
+from training import prepare_dataset
 from training.annotation_template import write_template
 from training.annotations import check
+from training.guess import florence_guess
+from training.synthetic import synthesise
 
 
 @pytest.fixture
@@ -73,3 +76,20 @@ def test_a_file_that_is_no_annotation_file_is_not_overwritten(folder: Path, tmp_
     with pytest.raises(InvalidInput, match="not JSON"):
         write_template(folder, file)
     assert file.read_text() == "precious"
+
+
+def test_the_embedded_model_pre_fills_what_it_is_sure_of(tmp_path: Path) -> None:
+    labelled = synthesise(tmp_path / "crops", 8, seed=21)
+    truth = [entry["container_number"] for entry in json.loads(labelled.read_text())["images"]]
+    file = tmp_path / "guessed.json"
+    flags = ["--mode", "create_template", "--guess", "--image_folder", str(tmp_path / "crops")]
+    assert prepare_dataset.main([*flags, "--annotation_file", str(file)]) == 0
+    entries = json.loads(file.read_text())["images"]
+    sure = [(entry, number) for entry, number in zip(entries, truth, strict=True) if "needs_review" not in entry]
+    assert len(sure) >= 6
+    assert all(entry["container_number"] == number for entry, number in sure)
+
+
+def test_a_guess_with_an_adapter_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match="no adapter"):
+        florence_guess(adapter=tmp_path / "none")
