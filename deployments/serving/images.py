@@ -6,15 +6,15 @@ animated WebP or PNG only the first frame is.
 
 from __future__ import annotations
 
+import re
 import struct
 import warnings
 from collections.abc import Iterator
-from functools import cache
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from deployments.serving.errors import InputTooLarge, UnsupportedMedia
-from deployments.serving.media import MediaPolicy
+from deployments.serving.media import PILLOW_MAX_PIXELS, MediaPolicy
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,9 +26,11 @@ FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "DIB", "TIFF")
 
 _DAMAGED = (
     OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, AttributeError, EOFError, OverflowError,
-    ZeroDivisionError, struct.error, Warning,
+    ZeroDivisionError, struct.error,
 )  # fmt: skip
-"""What Pillow's parsers raise on bytes that lie; its warnings are made errors by `_pillow_warnings_are_errors`."""
+"""What Pillow's parsers raise on bytes that lie."""
+
+_PILLOW = re.compile(r"PIL\.")
 
 _REDUCED_IMAGE = 1
 """TIFF 6.0, tag 254 (NewSubfileType), bit 0: a thumbnail of another image in the file."""
@@ -49,7 +51,7 @@ def decode(data: bytes, policy: MediaPolicy) -> list[NDArray[np.uint8]]:
         from deployments.serving.pdf_pages import render
 
         return render(data, policy)
-    _pillow_warnings_are_errors()
+    _filter_pillow_warnings()
     return list(_pages(data, policy))
 
 
@@ -87,9 +89,9 @@ def too_many_pages(policy: MediaPolicy, actual: int | None = None) -> InputTooLa
 
 
 def _pages(data: bytes, policy: MediaPolicy) -> Iterator[NDArray[np.uint8]]:
-    with _open(data) as image:
+    with _open(data, policy) as image:
         total = 0
-        for page, frame in enumerate(_frames(image)):
+        for page, frame in enumerate(_frames(image, policy)):
             if page == policy.max_pages:
                 raise too_many_pages(policy)
             total = check_pixels(*image.size, total, policy, page)
@@ -103,7 +105,7 @@ def _pages(data: bytes, policy: MediaPolicy) -> Iterator[NDArray[np.uint8]]:
                 ) from error
 
 
-def _open(data: bytes) -> Image:
+def _open(data: bytes, policy: MediaPolicy) -> Image:
     from PIL import Image, UnidentifiedImageError
 
     try:
@@ -114,12 +116,21 @@ def _open(data: bytes) -> Image:
             available=["jpeg", "png", "webp", "bmp", "tiff", "pdf"],
         ) from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise InputTooLarge(f"{error} Send it at a lower resolution.".replace(", could be", "; it may be")) from error
+        raise _over_pillows_limit(policy) from error
     except _DAMAGED as error:
         raise UnsupportedMedia(f"the image's header is damaged ({error}); send it again") from error
 
 
-def _frames(image: Any) -> Iterator[int]:
+def _over_pillows_limit(policy: MediaPolicy, page: int = 0) -> InputTooLarge:
+    return InputTooLarge(
+        f"page {page + 1} claims more than {PILLOW_MAX_PIXELS:,} pixels; the limit is {policy.max_pixels:,}. "
+        "Send it at a lower resolution.",
+        limit=policy.max_pixels,
+        page=page,
+    )
+
+
+def _frames(image: Any, policy: MediaPolicy) -> Iterator[int]:
     """Seeks `image` to each of its pages in turn; only TIFF has more than one."""
     from PIL.Image import DecompressionBombError, DecompressionBombWarning
 
@@ -134,7 +145,7 @@ def _frames(image: Any) -> Iterator[int]:
         except EOFError:
             return
         except (DecompressionBombError, DecompressionBombWarning) as error:
-            raise InputTooLarge(f"page {frame + 1}: {error}", page=frame) from error
+            raise _over_pillows_limit(policy, frame) from error
         except _DAMAGED as error:
             raise UnsupportedMedia(
                 f"page {frame + 1} of the TIFF is damaged ({error}); send it again", page=frame
@@ -180,11 +191,14 @@ def _to_eight_bits(samples: NDArray[Any]) -> NDArray[np.uint8]:
     return ((values - low) * (255 / max(high - low, 1e-12))).astype(np.uint8)
 
 
-@cache
-def _install_filter() -> None:
-    warnings.filterwarnings("error", module=r"PIL\.")
+def _filter_pillow_warnings() -> None:
+    """A warning of size is an error, others (of odd metadata) say nothing: pixels that are wrong raise anyway.
 
+    For the whole process, but for Pillow's modules only: `warnings.catch_warnings` is not safe between threads.
+    """
+    from PIL.Image import DecompressionBombWarning
 
-def _pillow_warnings_are_errors() -> None:
-    """Once per process, and for Pillow's modules only: `warnings.catch_warnings` is not safe between threads."""
-    _install_filter()
+    if ("ignore", None, UserWarning, _PILLOW, 0) not in warnings.filters:
+        warnings.filterwarnings("ignore", category=UserWarning, module=_PILLOW.pattern)
+    if ("error", None, DecompressionBombWarning, None, 0) not in warnings.filters:
+        warnings.filterwarnings("error", category=DecompressionBombWarning)

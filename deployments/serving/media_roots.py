@@ -53,13 +53,20 @@ def _read_local(path: str, policy: MediaPolicy) -> bytes:
         raise AccessDenied(f"the server may not read {path}; check the file's permissions", path=path) from error
     except OSError as error:
         raise InvalidInput(f"{path} cannot be opened: {error.strerror}", path=path) from error
-    with open(descriptor, "rb") as stream:  # noqa: PTH123  (a descriptor, not a path)
-        status = os.fstat(descriptor)
-        if not any(_is_under(str(Path(f"/proc/self/fd/{descriptor}").readlink()), root) for root in roots):
-            raise _outside(path)
-        if not stat.S_ISREG(status.st_mode):
-            raise InvalidInput(f"{path} is not a regular file; name one image or PDF", path=path)
-        check_size(status.st_size, policy)
+    try:
+        return _read_open(descriptor, path, roots, policy)
+    finally:
+        os.close(descriptor)
+
+
+def _read_open(descriptor: int, path: str, roots: list[str], policy: MediaPolicy) -> bytes:
+    if not any(_is_under(str(Path(f"/proc/self/fd/{descriptor}").readlink()), root) for root in roots):
+        raise _outside(path)
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        raise InvalidInput(f"{path} is not a regular file; name one image or PDF", path=path)
+    check_size(status.st_size, policy)
+    with os.fdopen(descriptor, "rb", closefd=False) as stream:
         data = stream.read(policy.max_bytes + 1)
     check_size(len(data), policy)  # it may have grown since
     return data
