@@ -6,6 +6,8 @@ or one stroke more or less (6 8 B, E F, C G). The report's character confusion s
 
 from __future__ import annotations
 
+from deployments.container_number.iso6346 import VALUES
+
 LETTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 DIGITS = frozenset("0123456789")
 CATEGORY_LETTERS = frozenset("UJZ")
@@ -77,9 +79,9 @@ _SAME_CLASS: dict[str, str] = {
     "E": "FB",
     "F": "EP",
     "G": "CQO",
-    "H": "NMK",
+    "H": "NMKR",
     "I": "LTJ",
-    "J": "IU",
+    "J": "IUT",
     "K": "XHR",
     "L": "IE",
     "M": "NHW",
@@ -87,9 +89,9 @@ _SAME_CLASS: dict[str, str] = {
     "O": "DQCG",
     "P": "RFB",
     "Q": "OG",
-    "R": "PBK",
+    "R": "PBKH",
     "S": "BG",
-    "T": "IYF",
+    "T": "IYFJ",
     "U": "VOJ",
     "V": "UYW",
     "W": "VMN",
@@ -109,6 +111,15 @@ def position_options(position: int, character: str) -> str:
     if position < CATEGORY_POSITION:
         return character if character in LETTERS else _LETTER_FOR_DIGIT.get(character, "")
     return character if character in DIGITS else _DIGIT_FOR_LETTER.get(character, "")
+
+
+def blind_twins(position: int, character: str) -> str:
+    """Look-alikes that the check digit cannot tell from `character`: their values differ by a multiple of 11, as M's
+    (24) and W's (35) do. Of the look-alikes these are M and W, F and P, G and Q, H and R, J and T, all of them in the
+    owner code only: U, J and Z, and the ten digits, all differ modulo 11.
+    """
+    options = same_class_options(position, character)
+    return "".join(option for option in options if VALUES[option] % 11 == VALUES[character] % 11)
 
 
 def same_class_options(position: int, character: str) -> str:

@@ -6,6 +6,9 @@ Two sources of knowledge, of very different strength:
   leaves the check digit free to confirm the result;
 * check digit: with the form right and the digit wrong, some look-alike of the same class (3 for 8) may make it fit.
   That spends the check digit, which passes 1 wrong number in 11, so the result always needs review.
+
+The check digit is blind to some look-alikes of the owner code (M and W, J and T, ...: `blind_twins`). Such a number is
+given as an alternative, and where the reader doubts that very character the reading needs review.
 """
 
 from __future__ import annotations
@@ -15,12 +18,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from deployments.container_number.iso6346 import LENGTH, check_digit, complete, is_valid, parse
-from deployments.container_number.lookalike_tables import position_options, same_class_options
+from deployments.container_number.lookalike_candidates import by_blind_twin, by_check_digit, by_position
+from deployments.container_number.lookalike_tables import position_options
 from deployments.container_number.types import CharacterChange, ContainerNumber, Reading
 from deployments.serving.errors import InvalidInput
 
 REVIEW_BELOW = 0.8
 """Confidence under which a reading needs review even where everything fits."""
+TWIN_BELOW = 0.95
+"""Confidence in a character under which a blind twin of it needs review."""
 _MAX_POSITION_CHANGES = 3
 _MAX_ALTERNATIVES = 5
 # How much of the reader's confidence is left after one change.
@@ -121,12 +127,15 @@ def _confirmed(
         kept = confidence * _KEPT_BY_POSITION ** len(changes)
         # A digit where a letter must stand may be one of several letters (0: O, D, Q). The check digit confirms the
         # likeliest; another that fits as well makes it a guess.
-        rivals = tuple(rival for rival in _by_position(window) if rival != number)
-        reasons = ("Another letter in the same place fits the check digit as well.",) if rivals else ()
-        return Reading(text, parse(number), changes, rivals, kept, bool(reasons), reasons)
-    by_position = _by_position(window)
-    by_check_digit = _by_check_digit(number, doubts)
-    candidates = (*by_position, *by_check_digit)
+        rivals = tuple(rival for rival in by_position(window) if rival != number)
+        twins = by_blind_twin(number)
+        reasons = ["Another letter in the same place fits the check digit as well."] if rivals else []
+        for position, twin in twins:
+            if doubts[position] < TWIN_BELOW:
+                reasons.append(f"{number[position]} may be {twin[position]}, which the check digit cannot tell apart.")
+        alternatives = (*rivals, *(twin for _, twin in twins))
+        return Reading(text, parse(number), changes, alternatives, kept, bool(reasons), tuple(reasons))
+    candidates = (*by_position(window), *by_check_digit(number, doubts))
     wrong = f"Check digit {number[-1]} is wrong, {number[:10]} has {check_digit(number[:10])}."
     if not candidates:
         lowered = min(confidence, _INVALID_CONFIDENCE)
@@ -145,25 +154,6 @@ def _confirmed(
 def position_class_differs(position: int, character: str) -> bool:
     """Whether `character` cannot stand at `position` at all: a digit among letters, or the reverse."""
     return character not in position_options(position, character)
-
-
-def _by_position(window: str) -> tuple[str, ...]:
-    """Every valid number that takes some allowed look-alike where a character is in the wrong class."""
-    numbers = [""]
-    for position, character in enumerate(window):
-        numbers = [number + option for number in numbers for option in position_options(position, character)]
-    return tuple(number for number in numbers if is_valid(number))
-
-
-def _by_check_digit(number: str, doubts: Sequence[float]) -> tuple[str, ...]:
-    """Valid numbers one same-class look-alike away, the least confident character first."""
-    found: list[tuple[float, str]] = []
-    for position, character in enumerate(number):
-        for rank, option in enumerate(same_class_options(position, character)):
-            candidate = number[:position] + option + number[position + 1 :]
-            if is_valid(candidate):
-                found.append((doubts[position] + 0.01 * rank, candidate))
-    return tuple(candidate for _, candidate in sorted(found))
 
 
 def _unformed(text: str, cleaned: str, confidence: float) -> Reading:

@@ -106,6 +106,11 @@ def _compare(finished: Run, adapter: Path) -> list[Readings]:
     return compared
 
 
+def _hub_commit(folder: Path) -> str | None:
+    """The commit that a hub cache's folder holds (`.../snapshots/COMMIT`); None for any other folder."""
+    return folder.name if folder.parent.name == "snapshots" else None
+
+
 def _manifest(finished: Run, compared: list[Readings]) -> dict[str, Any]:
     """What the adapter is, what it was made of, and how well it reads."""
     settings = finished.settings
@@ -120,7 +125,7 @@ def _manifest(finished: Run, compared: list[Readings]) -> dict[str, Any]:
         "name": settings.output.name,
         "base": {
             "source": source,
-            "revision": revision or None,
+            "revision": revision or _hub_commit(finished.base_folder),
             "weights_sha256": weights_hash(finished.base_folder),
         },
         "dataset_sha256": finished.dataset_hash,

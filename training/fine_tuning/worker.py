@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from deployments.serving import weights
 from training.fine_tuning import memory, state
 from training.fine_tuning.board import Board
 from training.fine_tuning.examples import Collator, one_prompt, read_examples
@@ -35,7 +36,7 @@ def train_worker(config: dict[str, Any]) -> dict[str, Any]:
     """
     settings = FineTuneSettings.from_dict(config["settings"])
     try:
-        _train(settings, Path(config["base_folder"]))
+        _train(settings, base_on_this_node(Path(config["base_folder"]), settings.base))
     except Exception as error:
         if not memory.is_out_of_memory(error):
             raise
@@ -45,6 +46,15 @@ def train_worker(config: dict[str, Any]) -> dict[str, Any]:
             raise advice from error
         return {OUT_OF_MEMORY: advice.message}
     return {}
+
+
+def base_on_this_node(folder: Path, source: str) -> Path:
+    """The driver's folder where this node has it too, else the source resolved here (a hub model's own copy).
+
+    Raises:
+        BackendMissing: this node has neither.
+    """
+    return folder if folder.is_dir() else weights.resolve(source)
 
 
 def _train(settings: FineTuneSettings, base_folder: Path) -> None:

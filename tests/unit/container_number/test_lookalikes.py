@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from deployments.container_number import iso6346
+from deployments.container_number.lookalike_tables import blind_twins
 from deployments.container_number.lookalikes import read_number
 from tests.unit.container_number.test_iso6346 import first_tens
 
@@ -63,6 +65,26 @@ def test_low_confidence_needs_review_even_where_all_fits() -> None:
     assert reading.valid
     assert reading.needs_review
     assert "0.50" in reading.review_reasons[0]
+
+
+def test_letters_that_the_check_digit_cannot_tell_apart_are_named() -> None:
+    sure = read_number("MSKU1234565", 0.97, [0.99] * 11)
+    assert not sure.needs_review
+    assert "WSKU1234565" in sure.alternatives
+    doubtful = read_number("MSKU1234565", 0.85, [0.88] + [0.99] * 10)
+    assert doubtful.needs_review
+    assert doubtful.number is not None
+    assert doubtful.number.number == "MSKU1234565"
+    assert "M may be W" in doubtful.review_reasons[0]
+
+
+@pytest.mark.parametrize(("one", "other"), [("M", "W"), ("F", "P"), ("G", "Q"), ("H", "R"), ("J", "T")])
+def test_blind_twins_are_those_of_the_standard(one: str, other: str) -> None:
+    assert blind_twins(0, one) == other
+    assert blind_twins(0, other) == one
+    assert iso6346.check_digit(f"{one}SKU123456") == iso6346.check_digit(f"{other}SKU123456")
+    assert not any(blind_twins(position, digit) for position in range(4, 11) for digit in "0123456789")
+    assert not any(blind_twins(3, category) for category in "UJZ")
 
 
 def test_number_is_found_among_other_markings() -> None:
