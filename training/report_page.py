@@ -118,14 +118,12 @@ def _table(compared: Sequence[Readings]) -> str:
         bars = [(one.reader, one.scores.exact_match, _COLOURS.get(one.reader, _OTHER)) for one in own]
         groups.append((f"{dataset} ({own[0].scores.count} crops)", bars))
         rows += [_row(one) for one in own]
-    head = "".join(
-        f"<th>{name}</th>" for name in ("Exact", "Char. error", "Valid digit", "No review", "of these wrong")
-    )
+    head = "".join(f"<th>{name}</th>" for name in ("Exact", "Char. error", "Valid digit", "Certain", "Wrong"))
     return (
-        "<h2>Readers side by side</h2><p>The same crops for everyone. “No review” is the share that the service would "
-        "report as certain after the check digit and the confidence were asked.</p>"
-        f'<div class="pair"><div class="card"><h3>Exact match</h3>{bar_chart(groups)}</div><div class="card"><table>'
-        f'<tr><th>Reader</th><th class="left">Crops</th>{head}</tr>{"".join(rows)}</table></div></div>'
+        "<h2>Readers side by side</h2><p>The same crops for everyone. “Certain” is the share that the service would "
+        "report without review, after check digit and confidence were asked; “Wrong”, how many of those are.</p>"
+        f'<div class="pair readers"><div class="card"><h3>Exact match</h3>{bar_chart(groups)}</div><div class="card">'
+        f'<table><tr><th>Reader</th><th class="left">Crops</th>{head}</tr>{"".join(rows)}</table></div></div>'
     )
 
 
