@@ -180,7 +180,12 @@ def _groups(units: Sequence[SpeechChunk]) -> Iterable[list[int]]:
 
 def _placed(transcript: ChunkTranscript, unit: SpeechChunk) -> ChunkTranscript:
     """Times of the chunk to times of the recording; the request remembers what was said."""
-    segments = tuple(_shifted(segment, unit.pieces) for segment in transcript.segments if segment.text.strip())
+    words = unit.options.word_timestamps  # some backends have them whether or not they were asked for
+    segments = tuple(
+        _shifted(segment if words else replace(segment, words=()), unit.pieces)
+        for segment in transcript.segments
+        if segment.text.strip()
+    )
     placed = replace(transcript, segments=segments)
     if unit.options.condition_on_previous_text:
         unit.context.previous_text += placed.text
