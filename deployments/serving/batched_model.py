@@ -18,7 +18,7 @@ from deployments.serving.runner import EngineRunner
 ASGIApp = Callable[..., Awaitable[None]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ModelSpec:
     """What a replica holds. Pickled into it, so every callable is a module-level function or a `partial` of one."""
 

@@ -62,6 +62,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     media = tmp_path_factory.mktemp("media")
     config = yaml.safe_load((ROOT / "ray_configs" / "embedded.yaml").read_text())
     config["applications"].insert(0, ECHO)
+    _more_speech_backends(config, home)
     if only := os.environ.get("SENSORIUM_TEST_SERVICES"):  # while working on one service
         config["applications"] = [item for item in config["applications"] if item["name"] in only.split(",")]
     file = home / "serve.yaml"
@@ -78,6 +79,22 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     yield Cluster(instance, home, media, file)
     stopped = sensorium("stop", home=home)
     assert stopped.returncode == 0, stopped.stdout + stopped.stderr
+
+
+def _more_speech_backends(config: dict[str, Any], home: Path) -> None:
+    """Beside PocketSphinx: the nano Whisper on CTranslate2, and a Whisper whose folder is not there."""
+    from training.nano_whisper.export import expand
+
+    nano = expand(ROOT / ".pytest_cache" / "d" / "nano_whisper", forms=("ct2",))["ct2"]
+    speech = next(item for item in config["applications"] if item["name"] == "speech")
+    speech["args"]["backends"] += [
+        {"backend": "faster-whisper", "model": str(nano), "name": "nano-whisper"},
+        {"backend": "transformers", "model": str(home / "no-such-model")},
+    ]
+    speech["deployments"] += [
+        {"name": "speech-faster-whisper", "ray_actor_options": {"num_cpus": 0.1}},
+        {"name": "speech-transformers", "ray_actor_options": {"num_cpus": 0.1}},
+    ]
 
 
 @pytest.fixture

@@ -24,7 +24,12 @@ class EchoArgs(BaseModel):
 
 
 def echo(args: EchoArgs) -> Any:
-    spec = ModelSpec("echo", partial(_load, args), _build, Batching(max_batch_size=8, max_requests=args.max_requests))
+    spec = ModelSpec(
+        service="echo",
+        load=partial(_load, args),
+        build_app=_build,
+        batching=Batching(max_batch_size=8, max_requests=args.max_requests),
+    )
     return bind(spec)
 
 
