@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -44,6 +45,8 @@ def local_environment(name: str, home: Path, temp_dir: str, ports: dict[str, int
         "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": haproxy,
         "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": f"{haproxy}/server-state",
         "RAY_SERVE_HAPROXY_METRICS_SOCKET_PATH": f"{haproxy}/metrics.sock",
+        # Jobs say `python`, and mean this one.
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
         "SENSORIUM_INSTANCE": name,
         "SENSORIUM_HOME": str(home),
         "RAY_SERVE_HAPROXY_BINARY_PATH": str(Path(sys.executable).parent / "sensorium-haproxy"),
