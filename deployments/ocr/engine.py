@@ -128,14 +128,14 @@ class OcrEngine:
 def _read(backend: OcrBackend, pages: Sequence[Page]) -> list[PageText | Exception]:
     """All pages at once; if that raises, each by itself, so that only the culprits fail."""
     started = time.perf_counter()
+    outcomes: Sequence[PageText | Exception] | None = None
     try:
-        outcomes = list(backend.read(pages))
+        outcomes = backend.read(pages)
     except Exception as error:  # noqa: BLE001  (a model library may raise anything; here it becomes a value)
         if len(pages) == 1:
-            _log.warning(
-                "%s failed on a page of %d x %d", backend.name, pages[0].width, pages[0].height, exc_info=error
-            )
-            return [_as_failure(backend, error)]
+            _log.warning("%s failed on %d x %d pixels", backend.name, pages[0].width, pages[0].height, exc_info=error)
+            outcomes = [error]
+    if outcomes is None:
         return [outcome for page in pages for outcome in _read(backend, [page])]
     spent = 1000 * (time.perf_counter() - started)
     pixels = sum(page.width * page.height for page in pages)

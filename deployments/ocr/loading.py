@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
-from dataclasses import dataclass, field
+import tempfile
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from deployments.ocr.backends.backend import OcrBackend
@@ -51,6 +52,7 @@ def load_engine(config: OcrConfig) -> OcrEngine:
     Raises:
         BackendMissing: none loads.
     """
+    config = replace(config, cache_dir=_usable(config.cache_dir))
     loaded: list[OcrBackend] = []
     status: list[BackendStatus] = []
     for options in config.backends:
@@ -59,9 +61,9 @@ def load_engine(config: OcrConfig) -> OcrEngine:
         except BackendMissing as error:
             _log.warning("OCR backend %s is not loaded: %s", options.kind, error.message)
             status.append(BackendStatus(options.kind, loaded=False, reason=error.message))
-        except ImportError as error:
-            reason = f"a Python package is missing or broken ({error}); run `make serve` or install sensorium[server]"
-            _log.warning("OCR backend %s is not loaded: %s", options.kind, reason)
+        except (ImportError, OSError, RuntimeError, ValueError) as error:
+            reason = f"a package or file of it is missing or broken ({type(error).__name__}: {error})"
+            _log.warning("OCR backend %s is not loaded", options.kind, exc_info=error)
             status.append(BackendStatus(options.kind, loaded=False, reason=reason))
         else:
             loaded.append(backend)
@@ -90,6 +92,18 @@ def _load(options: BackendOptions, config: OcrConfig) -> OcrBackend:
             return Tesseract(options, threads=config.threads)
         case FakeOptions():
             return FakeOcr(options)
+
+
+def _usable(cache_dir: str) -> str:
+    """`cache_dir`, or a temporary folder where that one cannot be written."""
+    try:
+        Path(cache_dir).mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=cache_dir):
+            return cache_dir
+    except OSError as error:
+        folder = tempfile.mkdtemp(prefix="sensorium-")
+        _log.warning("the cache folder %s cannot be written (%s); using %s", cache_dir, error, folder)
+        return folder
 
 
 def _korean_note(backend: OcrBackend) -> str:

@@ -153,7 +153,7 @@ class PaddleOcr:
                 use_doc_orientation_classify=False,
                 use_doc_unwarping=False,
             )
-        except RuntimeError as error:  # what paddlex raises where an engine or its device is missing
+        except (RuntimeError, ValueError) as error:  # an engine, its device or its form of the model is missing
             raise BackendMissing(f"PaddleOCR's engine {options.engine!r} does not start: {error}") from error
 
 
