@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from deployments.serving.errors import InputTooLarge, UnsupportedMedia
 from deployments.serving.media import PILLOW_MAX_PIXELS, MediaPolicy
+from deployments.serving.rgb import to_rgb
 
 if TYPE_CHECKING:
     import numpy as np
@@ -97,7 +98,7 @@ def _pages(data: bytes, policy: MediaPolicy) -> Iterator[NDArray[np.uint8]]:
             total = check_pixels(*image.size, total, policy, page)
             try:
                 image.load()
-                yield _to_rgb(_upright(image))
+                yield to_rgb(_upright(image))
             except _DAMAGED as error:
                 raise UnsupportedMedia(
                     f"the {image.format} image is damaged or cut off (page {frame + 1}: {error}); send it again",
@@ -162,33 +163,6 @@ def _upright(image: Image) -> Image:
         return ImageOps.exif_transpose(image)
     except _DAMAGED:
         return image
-
-
-def _to_rgb(image: Image) -> NDArray[np.uint8]:
-    import numpy as np
-    from PIL import Image
-
-    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        return np.repeat(_to_eight_bits(np.asarray(image))[:, :, None], 3, axis=2)
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        flat = Image.new("RGB", image.size, (255, 255, 255))
-        flat.paste(image, mask=image.getchannel("A"))
-        return np.asarray(flat)
-    return np.asarray(image.convert("RGB"))
-
-
-def _to_eight_bits(samples: NDArray[Any]) -> NDArray[np.uint8]:
-    """Grey samples of 16 or 32 bits -> 0..255: 16-bit ones keep their scale, others are stretched to their range."""
-    import numpy as np
-
-    if samples.dtype.itemsize == 2:
-        return (samples.astype(np.uint16) >> 8).astype(np.uint8)
-    values = np.nan_to_num(samples.astype(np.float32), posinf=0, neginf=0)
-    low, high = float(values.min()), float(values.max())
-    if low >= 0 and high <= 255 and samples.dtype.kind == "i":
-        return values.astype(np.uint8)
-    return ((values - low) * (255 / max(high - low, 1e-12))).astype(np.uint8)
 
 
 def _filter_pillow_warnings() -> None:
