@@ -1,0 +1,177 @@
+"""Every way in which neighbouring pieces of text make up the eleven characters of a container number.
+
+A number stands on one line or several, in one column or two, and a detector cuts it where it likes: anything from one
+piece to eleven. So pieces are strung together along their neighbourhoods (`text_geometry`), depth first, as long as
+every character can stand at its place in a number.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from deployments.container_number.found_text import FoundText
+from deployments.container_number.iso6346 import LENGTH
+from deployments.container_number.lookalike_tables import position_options
+from deployments.container_number.text_geometry import Piece, follows_below, follows_on_line, piece_of
+
+_NOT_ALPHANUMERIC = re.compile(r"[^A-Z0-9]+")
+_MAX_CHANGES = 3
+_TURNED = {"6": "9", "9": "6", "M": "W", "W": "M", "N": "Z", "C": "U"}
+"""What a lone character was before it was turned: upside down, or (from a tall box) on its side."""
+_SEEN_AS_CHINESE = str.maketrans({"回": "0", "〇": "0", "○": "0", "丨": "I", "丁": "T", "乙": "Z", "⊂": "U"})
+"""What readers that know Chinese make of a number's characters: the first is a 0 in the check digit's frame, the last a
+U that lay on its side."""
+_STROKES = frozenset("一ー-—_|丨/\\!~")
+"""A lone upright stroke, which detectors turn to lie down before it is read."""
+_MAX_STEPS = 20_000
+"""Pieces looked at in one picture. A page full of text takes a few hundred; this only bounds a contrived one."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Run:
+    """A piece's letters and digits in upper case, and where its words begin and end among them."""
+
+    piece: Piece
+    characters: str
+    starts: frozenset[int]
+    ends: frozenset[int]
+
+    @property
+    def words(self) -> list[tuple[int, int]]:
+        return list(zip(sorted(self.starts), sorted(self.ends), strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Characters `start` to `end` of a run."""
+
+    run: Run
+    start: int
+    end: int
+
+    @property
+    def text(self) -> str:
+        return self.run.characters[self.start : self.end]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """Ten or eleven characters that may be a number."""
+
+    lines: tuple[tuple[Span, ...], ...]
+    """Spans in reading order, line by line (column by column)."""
+    distance: float
+    """Sum of the spaces between its spans, in character sizes: the less, the likelier they belong together."""
+
+    @property
+    def spans(self) -> tuple[Span, ...]:
+        return tuple(span for line in self.lines for span in line)
+
+    @property
+    def text(self) -> str:
+        return " ".join(span.text for span in self.spans)
+
+    @property
+    def length(self) -> int:
+        return sum(span.end - span.start for span in self.spans)
+
+
+def runs_of(texts: Sequence[FoundText]) -> list[Run]:
+    """`texts`, cleaned. A lone character that was turned although the picture's words were not, is turned back."""
+    upside_down = sum(len(text.text) * (1 if text.rotation else -1) for text in texts if len(text.text) > 1) > 0
+    rotation = 180 if upside_down else 0
+    runs = [_run(text) for text in texts]
+    return [
+        _run(replace(run.piece.found, text=_TURNED.get(run.characters, run.characters), rotation=rotation))
+        if len(run.characters) == 1 and run.piece.found.rotation != rotation
+        else run
+        for run in runs
+    ]
+
+
+def _run(found: FoundText) -> Run:
+    # NFKC: full-width letters and digits, which readers of Chinese write, become plain ones.
+    text = "I" if found.text.strip() in _STROKES else found.text
+    plain = unicodedata.normalize("NFKC", text).translate(_SEEN_AS_CHINESE).upper()
+    starts, ends, length = set(), set(), 0
+    words = [word for word in _NOT_ALPHANUMERIC.split(plain) if word]
+    for word in words:
+        starts.add(length)
+        length += len(word)
+        ends.add(length)
+    return Run(piece_of(replace(found, text=text)), "".join(words), frozenset(starts), frozenset(ends))
+
+
+def candidates(runs: Sequence[Run]) -> list[Candidate]:
+    """All of them; many overlap. Each begins where a word begins."""
+    return list(_Search(runs).all())
+
+
+class _Search:
+    def __init__(self, runs: Sequence[Run]) -> None:
+        self._runs = [run for run in runs if run.characters]
+        self._steps = 0
+
+    def all(self) -> Iterator[Candidate]:
+        for run in self._runs:
+            for start in sorted(run.starts):
+                yield from self._extend(_Path(), run, run.piece, start, 0.0)
+                if run.piece.single:
+                    yield from self._extend(_Path(), run, run.piece.in_column(), start, 0.0)
+
+    def _extend(self, path: _Path, run: Run, piece: Piece, start: int, space: float) -> Iterator[Candidate]:
+        """Take what `run` gives from `start` on, then go on with its neighbours."""
+        self._steps += 1
+        end = min(len(run.characters), start + LENGTH - path.length)
+        changes = path.changes
+        for position, character in enumerate(run.characters[start:end], path.length):
+            options = position_options(position, character)
+            changes += not options.startswith(character)
+            if not options or changes > _MAX_CHANGES:
+                return
+        path = path.with_span(Span(run, start, end), piece, changes, space)
+        if path.length >= LENGTH - 1:
+            yield Candidate(path.lines, path.distance)
+        if path.length == LENGTH or self._steps > _MAX_STEPS:
+            return
+        for other in self._runs:
+            if other in path.runs:
+                continue
+            following = other.piece.in_column() if piece.column and other.piece.single else other.piece
+            gap = follows_on_line(piece, following)
+            if gap is not None:
+                yield from self._extend(path, other, following, 0, gap)
+                continue
+            gap = follows_below(path.line, following)
+            if gap is not None:
+                yield from self._extend(path.on_new_line(), other, following, 0, gap)
+
+
+@dataclass(frozen=True, slots=True)
+class _Path:
+    """What the search has strung together so far."""
+
+    lines: tuple[tuple[Span, ...], ...] = ((),)
+    line: tuple[Piece, ...] = ()
+    """Pieces of the last line, in the direction they are read in here."""
+    runs: frozenset[Run] = frozenset()
+    length: int = 0
+    changes: int = 0
+    distance: float = 0.0
+
+    def with_span(self, span: Span, piece: Piece, changes: int, space: float) -> _Path:
+        *before, last = self.lines
+        return _Path(
+            (*before, (*last, span)),
+            (*self.line, piece),
+            self.runs | {span.run},
+            self.length + span.end - span.start,
+            changes,
+            self.distance + space,
+        )
+
+    def on_new_line(self) -> _Path:
+        return replace(self, lines=(*self.lines, ()), line=())

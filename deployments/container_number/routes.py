@@ -1,0 +1,94 @@
+"""Container numbers over HTTP: `/read` and `/adapters`."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import orjson
+from fastapi import APIRouter, Request, Response
+
+from deployments.container_number.adapter_folder import AdapterFolder
+from deployments.container_number.call_body import read_call
+from deployments.container_number.found_text import TextFinder
+from deployments.container_number.limits import ContainerNumberLimits
+from deployments.container_number.number_reader import READERS, CropRunner, NumberReader, ReaderName
+from deployments.container_number.picture_batch import read_pictures
+from deployments.container_number.replies import adapters_reply, image_reply, read_reply
+from deployments.container_number.reply_models import AdaptersReply, ReadReply
+from deployments.serving.media import MediaPolicy
+from deployments.web.request_id import current_request_id
+
+
+def build_router(
+    runner: CropRunner,
+    text_finder: TextFinder | None,
+    adapters: AdapterFolder,
+    policy: MediaPolicy,
+    limits: ContainerNumberLimits | None = None,
+) -> APIRouter:
+    """The routes of the container-number service, without its base path. They raise `deployments.serving.errors` only.
+
+    Args:
+        text_finder: the OCR service; None leaves `reader=florence` alone, which is then the default.
+        adapters: the same folder as the engine's.
+        policy: limits on the images; its `media_roots` are where `private_imgs` may lie.
+    """
+    limits = limits or ContainerNumberLimits()
+    reader = NumberReader(runner, text_finder)
+    default: ReaderName = "florence" if text_finder is None else "auto"
+    router = APIRouter(tags=["container number"])
+
+    @router.post("/read", response_model=ReadReply, openapi_extra=_read_body(default))
+    async def read(request: Request) -> Response:
+        """Every container number in each image. One that cannot be read is a failed entry among the others."""
+        async with read_call(request, limits.max_images, default) as call:
+            await asyncio.to_thread(adapters.choose, call.adapter)
+            outcomes = await read_pictures(reader, call, policy, limits.parallel_images)
+        images = [image_reply(outcome.name, outcome.found, outcome.duration_ms) for outcome in outcomes]
+        return _json(read_reply(images, call.reader, call.adapter, current_request_id()))
+
+    @router.get("/adapters", response_model=AdaptersReply)
+    async def list_adapters() -> Response:
+        """What `adapter` may name now. A fine-tuned adapter appears as soon as it lies in the folder."""
+        return _json(await asyncio.to_thread(adapters_reply, adapters, runner.card))
+
+    return router
+
+
+def _json(content: dict[str, Any]) -> Response:
+    return Response(orjson.dumps(content), media_type="application/json")
+
+
+def _read_body(default: ReaderName) -> dict[str, Any]:
+    """`openapi_extra` of `read`, which reads its body by hand: a form or JSON."""
+    options = {
+        "reader": {
+            "type": "string",
+            "enum": list(READERS),
+            "default": default,
+            "description": "`ocr` assembles numbers from all text in the image; `florence` takes the image for a crop "
+            "of one number; `auto` lets OCR find the places and has both read them.",
+        },
+        "adapter": {"type": "string", "default": "base", "description": "A name that `/adapters` lists."},
+    }
+    file = {"type": "string", "format": "binary", "description": "JPEG, PNG, WebP, BMP, TIFF or PDF."}
+    files = {"files": {"type": "array", "items": file}}
+    paths = {
+        "private_imgs": {
+            "type": "array",
+            "items": {"type": "string"},
+            "description": "Paths or URIs on the server, under its media roots.",
+        }
+    }
+    form = {"type": "object", "properties": files | paths | options}
+    example = {"private_imgs": ["/data/gate-1.jpg"], "reader": default, "adapter": "base"}
+    return {
+        "requestBody": {
+            "required": True,
+            "content": {
+                "multipart/form-data": {"schema": form},
+                "application/json": {"schema": {"type": "object", "properties": paths | options, "example": example}},
+            },
+        }
+    }
