@@ -4,6 +4,7 @@ The lock is installed with `--no-deps`, so what is left out here stays out:
 
 - `opencv-contrib-python`, `opencv-python`: they own `cv2` as the headless build does, and need libGL;
 - `triton`, `nvidia-*`, `cuda-*`: only CUDA builds of torch use them, which `SENSORIUM_TORCH=cuda` installs with theirs;
+- `openvino-telemetry`: sends events to Google Analytics on import; without it OpenVINO uses its own stub;
 - `torch` itself: install.py chooses its build.
 """
 
@@ -16,7 +17,7 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-LEFT_OUT = ("opencv-contrib-python", "opencv-python", "triton", "torch", "sensorium")
+LEFT_OUT = ("opencv-contrib-python", "opencv-python", "triton", "torch", "openvino-telemetry", "sensorium")
 #: Declared conflicts that we decide: paddlex wants opencv-contrib 4.10.0.84; the headless build of it is the same code.
 HEADER = (
     "# Written by `make lock` from pyproject.toml ({extra}). Installed with --no-deps: see deployments/launch/lock.py\n"

@@ -23,6 +23,10 @@ from deployments.serving.metrics import Metrics, NoMetrics
 RequestT = TypeVar("RequestT")
 ResultT = TypeVar("ResultT")
 
+INLINE_UNITS = 2
+"""Requests of at most this many units are assembled on the event loop: a trip to the pool and back costs more (95 us
+measured on 2 cores) than putting so few together."""
+
 
 @dataclass(eq=False, slots=True)
 class _Flight(Ticket[Any]):
@@ -106,7 +110,10 @@ class EngineRunner(Generic[RequestT, ResultT]):
         try:
             units, costs = await self._loop.run_in_executor(self._pool, _prepare, engine, request)
             outcomes = await self._infer(units, costs, on_outcome) if units else []
-            result = await self._loop.run_in_executor(self._pool, engine.assemble, request, units, outcomes)
+            if len(units) <= INLINE_UNITS:
+                result = engine.assemble(request, units, outcomes)
+            else:
+                result = await self._loop.run_in_executor(self._pool, engine.assemble, request, units, outcomes)
             code = "ok"
             return result
         except SensoriumError as error:

@@ -41,5 +41,13 @@ def test_an_unchanged_lock_takes_no_time(monkeypatch: pytest.MonkeyPatch, tmp_pa
 def test_the_lock_has_one_cv2_and_no_cuda() -> None:
     names = {line.split("==")[0].lower() for line in (install.ROOT / "requirements.lock").read_text().splitlines()}
     assert "opencv-python-headless" in names
-    assert not names & {"opencv-python", "opencv-contrib-python", "torch", "torchvision", "torchaudio", "triton"}
+    assert not names & {
+        "opencv-python",
+        "opencv-contrib-python",
+        "torch",
+        "torchvision",
+        "torchaudio",
+        "triton",
+        "openvino-telemetry",
+    }
     assert not [name for name in names if name.startswith(("nvidia", "cuda"))]
