@@ -128,7 +128,7 @@ class FlorenceReader:
             available = [BASE, *self._loaded]
             raise NotFound(f"No adapter {adapter!r} is loaded; there are {', '.join(available)}.", available=available)
         self._model.set_adapter(adapter)
-        settings = reading_settings(self._loaded[adapter].folder)
+        settings = reading_settings(self._loaded[adapter].folder, default=self.settings)
         return read_crops(self._model, self._processor, images, settings)
 
     def _attach(self, info: AdapterInfo) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +37,13 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def reading_settings(folder: Path) -> ReadingSettings:
-    """The settings a model or adapter was made with; the defaults suit hub checkpoints."""
+def reading_settings(folder: Path, default: ReadingSettings | None = None) -> ReadingSettings:
+    """The settings a model or adapter was made with.
+
+    Args:
+        default: for what its manifest does not say: an adapter's base's settings. Else those that suit a plain hub
+            checkpoint.
+    """
     written = read_manifest(folder).get("reading", {})
     known = {name: written[name] for name in ReadingSettings.__dataclass_fields__ if name in written}
-    return ReadingSettings(**known)
+    return replace(default or ReadingSettings(), **known)

@@ -52,12 +52,14 @@ def fine_tune(settings: FineTuneSettings, fresh: bool = False, readers: Mapping[
     """
     finished = run(settings, fresh)
     adapter = _export(finished)
+    # The comparison reads with the adapter as a server will: by the manifest's prompt and settings.
+    _write_manifest(adapter, _manifest(finished, []))
     compared = _compare(finished, adapter)
     for name, reader in (readers or {}).items():
         for dataset, examples in _datasets(finished.settings).items():
             compared.append(comparison.read_with(name, reader, dataset, examples))
     manifest = _manifest(finished, compared)
-    (adapter / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
+    _write_manifest(adapter, manifest)
     output = finished.settings.output
     page, figures = output / REPORT_PAGE, output / REPORT_FIGURES
     write_report(page, figures, manifest, finished.progress, compared)
@@ -104,6 +106,10 @@ def _compare(finished: Run, adapter: Path) -> list[Readings]:
         task.remote(finished.base_folder, adapter, _datasets(settings), settings.device, max(8, settings.batch_size))
     )
     return compared
+
+
+def _write_manifest(adapter: Path, manifest: dict[str, Any]) -> None:
+    (adapter / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
 
 
 def _hub_commit(folder: Path) -> str | None:

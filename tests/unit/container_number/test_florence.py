@@ -170,3 +170,4 @@ def test_targets_that_match_nothing_are_named_with_those_there_are() -> None:
 def test_reading_settings_come_from_the_manifest(tmp_path: Path) -> None:
     assert reading_settings(NANO).turn_tall_crops
     assert not reading_settings(tmp_path).turn_tall_crops
+    assert reading_settings(tmp_path, default=reading_settings(NANO)) == reading_settings(NANO)
