@@ -9,15 +9,19 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
 
+from deployments.container_number.crop_requests import ContainerNumberConfig
+from deployments.container_number.engine import ContainerNumberEngine
 from deployments.ocr.engine import OcrEngine
 from deployments.ocr.loading import OcrConfig
 from deployments.serving.batched_model import ASGIApp, BatchedModel, ModelSpec, bind
 from deployments.serving.engine import ModelCard
-from deployments.settings import EmbeddingArgs, FrontArgs, OcrArgs, SpeechArgs, WebArgs
+from deployments.serving.peers import ApplicationRunner
+from deployments.settings import ContainerNumberArgs, EmbeddingArgs, FrontArgs, OcrArgs, SpeechArgs, WebArgs
 from deployments.speech.engine import SpeechEngine
 from deployments.speech.types import SpeechConfig
 from deployments.web.app import create_app
@@ -136,6 +140,43 @@ async def _speech_app(args: SpeechArgs, replica: BatchedModel) -> ASGIApp:
         title="Sensorium speech",
         version=version("sensorium"),
         routers=[build_router(runners, lambda: statuses, args.limits)],
+        health=CardHealth(card),
+        settings=_web_settings(args.web),
+    )
+
+
+def container_number(args: ContainerNumberArgs) -> Any:
+    """The container-number service: pictures to ISO 6346 numbers, under `/container-number`. Asks OCR by handle."""
+    spec = ModelSpec(
+        service="container-number",
+        load=partial(_load_container_number, args.model),
+        build_app=partial(_container_number_app, args),
+        batching=args.batching,
+        pool_threads=args.pool_threads,
+    )
+    return bind(spec)
+
+
+def _load_container_number(config: ContainerNumberConfig) -> ContainerNumberEngine:
+    from deployments.container_number.engine import load_engine
+
+    return load_engine(replace(config, policy=config.policy.with_environment(os.environ)))
+
+
+async def _container_number_app(args: ContainerNumberArgs, replica: BatchedModel) -> ASGIApp:
+    from deployments.container_number.adapter_folder import AdapterFolder
+    from deployments.container_number.routes import build_router
+    from deployments.ocr_text_finder import OcrTextFinder
+
+    card = replica.runner.card
+    adapters = AdapterFolder(Path(str(card.notes["adapter_folder"])), str(card.notes["weights_sha256"]), card.model)
+    finder = None if args.ocr_application is None else OcrTextFinder(ApplicationRunner(args.ocr_application))
+    policy = args.model.policy.with_environment(os.environ)
+    return create_app(
+        service="container-number",
+        title="Sensorium container numbers",
+        version=version("sensorium"),
+        routers=[build_router(replica.runner, finder, adapters, policy, args.limits)],
         health=CardHealth(card),
         settings=_web_settings(args.web),
     )

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field, with_config
 
+from deployments.container_number.crop_requests import ContainerNumberConfig
+from deployments.container_number.limits import ContainerNumberLimits
 from deployments.embedding.types import EmbeddingConfig, EmbeddingLimits
 from deployments.ocr.backends.fake import FakeOptions
 from deployments.ocr.backends.paddleocr import PaddleOcrOptions
@@ -23,6 +25,7 @@ _forbid = with_config(ConfigDict(extra="forbid"))
 for _dataclass in (
     *(Batching, EmbeddingConfig, EmbeddingLimits, OcrConfig, OcrLimits, MediaPolicy),
     *(AudioPolicy, SpeechConfig, SpeechLimits),
+    *(ContainerNumberConfig, ContainerNumberLimits),
     *(FakeOptions, PaddleOcrOptions, RapidOcrOptions, TesseractOptions),
 ):
     _forbid(_dataclass)
@@ -76,11 +79,20 @@ class SpeechArgs(ServiceArgs):
     limits: SpeechLimits = SpeechLimits()
 
 
+class ContainerNumberArgs(ServiceArgs):
+    """`deployments.app:container_number`."""
+
+    model: ContainerNumberConfig = ContainerNumberConfig()
+    limits: ContainerNumberLimits = ContainerNumberLimits()
+    ocr_application: str | None = "ocr"
+    """The Serve application that finds text for `reader=ocr` and `auto`; null leaves `reader=florence` alone."""
+
+
 class FrontArgs(Args):
     """`deployments.app:front`."""
 
     base_url: str = "http://127.0.0.1:8000"
     """Where this replica reaches the other services: the cluster's own HTTP face."""
-    services: tuple[str, ...] = ("ocr", "embedding", "speech")
+    services: tuple[str, ...] = ("ocr", "embedding", "speech", "container-number")
     """Applications to list, in order."""
     web: WebArgs = WebArgs()

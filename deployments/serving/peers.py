@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from deployments.serving.engine import ModelCard, OnOutcome
-from deployments.serving.errors import NotReady
+from deployments.serving.errors import NotReady, Unavailable
 
 
 class PeerRunner:
@@ -46,3 +46,43 @@ class PeerRunner:
             on_outcome(*latest)
             latest = item
         return latest
+
+
+class ApplicationRunner:
+    """The model of another application, looked up when it is first asked: applications start in any order.
+
+    Args:
+        application: name of the Serve application whose ingress is a `BatchedModel`.
+    """
+
+    def __init__(self, application: str) -> None:
+        self._application = application
+        self._peer: PeerRunner | None = None
+
+    @property
+    def card(self) -> ModelCard:
+        return self._found().card
+
+    async def run(self, request: Any, on_outcome: OnOutcome | None = None) -> Any:
+        """As `PeerRunner.run`.
+
+        Raises:
+            Unavailable: no such application runs (yet), or its replica died with this request on it.
+        """
+        from ray.exceptions import RayActorError
+
+        try:
+            return await self._found().run(request, on_outcome)
+        except RayActorError as error:
+            raise Unavailable(f"the service {self._application!r} died; try again", retry_after_s=1) from error
+
+    def _found(self) -> PeerRunner:
+        from ray import serve
+        from ray.serve.exceptions import RayServeException
+
+        if self._peer is None:
+            try:
+                self._peer = PeerRunner(serve.get_app_handle(self._application))
+            except RayServeException as error:
+                raise Unavailable(f"the service {self._application!r} is not running", retry_after_s=5) from error
+        return self._peer
