@@ -32,4 +32,4 @@ def test_the_call_prints_what_the_readme_says(cluster: Cluster, command: str, ou
 
 def test_the_readme_shows_a_call_per_service() -> None:
     shown = {re.search(r":8000/([\w-]+)/", command)[1] for command, _ in _calls()}  # type: ignore[index]
-    assert {"ocr", "embedding", "speech"} <= shown
+    assert shown == {"ocr", "embedding", "speech", "container-number"}
