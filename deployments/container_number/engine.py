@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deployments.container_number.adapter_folder import AdapterFolder
+from deployments.container_number.adapter_memory import AdapterMemory
 from deployments.container_number.adapters import BASE, AdapterInfo, FlorenceReader
 from deployments.container_number.crop_requests import ContainerNumberConfig, CropRequest, CropResult
 from deployments.container_number.cutting import cut
@@ -18,7 +18,6 @@ from deployments.container_number.prompts import read_manifest
 from deployments.serving import images, media, weights
 from deployments.serving.engine import BackendStatus, ModelCard
 from deployments.serving.errors import BackendMissing, EngineFailed, InvalidInput, SensoriumError, UnsupportedOption
-from deployments.serving.media import MediaPolicy
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -74,11 +73,9 @@ class ContainerNumberEngine:
     def __init__(
         self, reader: FlorenceReader, adapters: AdapterFolder, config: ContainerNumberConfig, name: str
     ) -> None:
-        self._reader = reader
+        self._reader = AdapterMemory(reader, config.max_adapters, config.device, config.precision)
         self._adapters = adapters
-        self._policy: MediaPolicy = config.policy
-        self._max_adapters = config.max_adapters
-        self._in_memory: OrderedDict[str, AdapterInfo] = OrderedDict()
+        self._config = config
         self._card = ModelCard(
             model=name,
             backend="transformers",
@@ -100,7 +97,7 @@ class ContainerNumberEngine:
     @property
     def adapters_in_memory(self) -> tuple[str, ...]:
         """Names, the one used longest ago first."""
-        return tuple(self._in_memory)
+        return self._reader.names
 
     def prepare(self, request: CropRequest) -> list[Crop]:
         """Decode the picture and cut the regions out.
@@ -110,7 +107,7 @@ class ContainerNumberEngine:
             InvalidInput (and others): the picture, see `media.read` and `images.decode`.
         """
         adapter = self._adapters.choose(request.adapter)
-        pages = images.decode(media.read(request.source, self._policy), self._policy)
+        pages = images.decode(media.read(request.source, self._config.policy), self._config.policy)
         if request.regions is None:
             from PIL import Image
 
@@ -147,15 +144,12 @@ class ContainerNumberEngine:
             raise outcome
 
     def close(self) -> None:
-        for name in list(self._in_memory):
-            self._reader.unload_adapter(name)
-        self._in_memory.clear()
+        self._reader.clear()
 
     def _read(self, crops: Sequence[Crop]) -> list[CropText | Exception]:
         """Crops of one adapter in one call; if that raises, each by itself, so that only the culprits fail."""
         try:
-            name = self._load(crops[0].adapter)
-            return list(self._reader.read([crop.image for crop in crops], name))
+            return list(self._reader.read([crop.image for crop in crops], crops[0].adapter))
         except SensoriumError as error:
             return [error] * len(crops)
         except Exception as error:  # noqa: BLE001  (torch may raise anything; here it becomes a value)
@@ -164,31 +158,3 @@ class ContainerNumberEngine:
                 failure.__cause__ = error
                 return [failure]
             return [outcome for crop in crops for outcome in self._read([crop])]
-
-    def _load(self, adapter: AdapterInfo | None) -> str:
-        """Bring the adapter into memory, at the cost of the one used longest ago; the name to read with.
-
-        Raises:
-            InvalidInput: its weights do not fit the base model.
-        """
-        if adapter is None:
-            return BASE
-        slot = _slot(adapter.name)
-        if self._in_memory.get(slot) != adapter:
-            self._in_memory.pop(slot, None)
-            while len(self._in_memory) >= self._max_adapters:
-                oldest, _ = self._in_memory.popitem(last=False)
-                self._reader.unload_adapter(oldest)
-            try:
-                self._reader.load_adapter(replace(adapter, name=slot))
-            except InvalidInput as error:
-                reason = error.message.replace(repr(slot), repr(adapter.name))
-                raise InvalidInput(reason, field="adapter", adapter=adapter.name) from error
-            self._in_memory[slot] = adapter
-        self._in_memory.move_to_end(slot)
-        return slot
-
-
-def _slot(name: str) -> str:
-    """A folder's name as the name of a torch submodule, which may hold no dot."""
-    return f"hex-{name.encode().hex()}" if "." in name else name

@@ -15,7 +15,14 @@ from dataclasses import dataclass, replace
 from deployments.container_number.found_text import FoundText
 from deployments.container_number.iso6346 import LENGTH
 from deployments.container_number.lookalike_tables import position_options
-from deployments.container_number.text_geometry import Piece, follows_below, follows_on_line, piece_of
+from deployments.container_number.text_geometry import (
+    Piece,
+    follows_below,
+    follows_on_line,
+    piece_of,
+    reach_of,
+    touches,
+)
 
 _NOT_ALPHANUMERIC = re.compile(r"[^A-Z0-9]+")
 _MAX_CHANGES = 3
@@ -26,8 +33,8 @@ _SEEN_AS_CHINESE = str.maketrans({"回": "0", "〇": "0", "○": "0", "丨": "I"
 U that lay on its side."""
 _STROKES = frozenset("一ー-—_|丨/\\!~")
 """A lone upright stroke, which detectors turn to lie down before it is read."""
-_MAX_STEPS = 20_000
-"""Pieces looked at in one picture. A page full of text takes a few hundred; this only bounds a contrived one."""
+_MAX_STEPS = 4_000
+"""Pieces strung together in one picture. A page full of text takes a few hundred; this only bounds a contrived one."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -113,6 +120,7 @@ def candidates(runs: Sequence[Run]) -> list[Candidate]:
 class _Search:
     def __init__(self, runs: Sequence[Run]) -> None:
         self._runs = [run for run in runs if run.characters]
+        self._neighbours: dict[Run, list[Run]] = {}
         self._steps = 0
 
     def all(self) -> Iterator[Candidate]:
@@ -137,9 +145,7 @@ class _Search:
             yield Candidate(path.lines, path.distance)
         if path.length == LENGTH or self._steps > _MAX_STEPS:
             return
-        for other in self._runs:
-            if other in path.runs:
-                continue
+        for other in self._near(path):
             following = other.piece.in_column() if piece.column and other.piece.single else other.piece
             gap = follows_on_line(piece, following)
             if gap is not None:
@@ -148,6 +154,16 @@ class _Search:
             gap = follows_below(path.line, following)
             if gap is not None:
                 yield from self._extend(path.on_new_line(), other, following, 0, gap)
+
+    def _near(self, path: _Path) -> list[Run]:
+        """Runs near any piece of the path's last line, in the order of the picture's texts."""
+        near: dict[Run, None] = {}
+        for span in path.lines[-1]:
+            if span.run not in self._neighbours:
+                reach = reach_of(span.run.piece)
+                self._neighbours[span.run] = [run for run in self._runs if touches(run.piece, reach)]
+            near.update(dict.fromkeys(self._neighbours[span.run]))
+        return [run for run in near if run not in path.runs]
 
 
 @dataclass(frozen=True, slots=True)

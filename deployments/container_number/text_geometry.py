@@ -101,6 +101,25 @@ def follows_below(line: Sequence[Piece], following: Piece) -> float | None:
     return max(gap, 0.0) / size + shift / size if shift <= _ALIGNED * size else None
 
 
+def reach_of(piece: Piece) -> tuple[float, float, float, float]:
+    """Left, top, right and bottom of where anything that follows `piece` must begin or end."""
+    xs, ys = [x for x, _ in piece.found.quad], [y for _, y in piece.found.quad]
+    reach = _LONGEST_SPACE * _SAME_SIZE * piece.size  # spaces are measured in the larger of two sizes
+    return min(xs) - reach, min(ys) - reach, max(xs) + reach, max(ys) + reach
+
+
+def touches(piece: Piece, area: tuple[float, float, float, float]) -> bool:
+    """Whether any of `piece` can lie in `area`: a cheap first look."""
+    left, top, right, bottom = area
+    first, second, third, fourth = piece.found.quad
+    return (
+        max(second[0], third[0]) >= left
+        and min(first[0], fourth[0]) <= right
+        and max(third[1], fourth[1]) >= top
+        and min(first[1], second[1]) <= bottom
+    )
+
+
 def joined(quads: Sequence[Quad], along: Point) -> Quad:
     """The least rectangle around `quads` with sides along `along`; clockwise from its top left."""
     if len(quads) == 1:
