@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import resource
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -133,6 +135,16 @@ def test_another_rate(whispers: Engines, clips: list[Clip]) -> None:
     assert [getattr(result, "text", "") for result in results] == [clip.text for clip in clips[:6]]
 
 
+def test_memory_stays(whispers: Engines, clips: list[Clip]) -> None:
+    engine = whispers["faster-whisper"]
+    resident = []
+    for count in range(150):
+        clip = clips[count % len(clips)]
+        assert answer(engine, ask(clip.data, word_timestamps=count % 3 == 0)).text == clip.text
+        resident.append(_resident_bytes())
+    assert resident[149] - resident[49] < 12e6, [rss // 10**6 for rss in resident[::10]]
+
+
 def test_unknown_language(whispers: Engines, clips: list[Clip]) -> None:
     for engine in whispers.values():
         with pytest.raises(UnsupportedOption, match="no language 'xx'"):
@@ -192,6 +204,10 @@ def test_the_wrong_form_of_a_model(nano_forms: dict[str, SpeechConfig]) -> None:
         load_engine(SpeechConfig(backend="transformers", model=ctranslate2))
     with pytest.raises(WeightsMissing, match=r"no \.pt file"):
         load_engine(SpeechConfig(backend="openai-whisper", model=ctranslate2))
+
+
+def _resident_bytes() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 
 
 def _compute_type(config: SpeechConfig) -> str:
