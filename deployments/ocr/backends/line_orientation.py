@@ -27,8 +27,8 @@ class LineOrientation:
         """For each crop (H x W x 3, RGB): must it be turned by 180 degrees?"""
         import numpy as np
 
-        batches = (crops[i : i + _BATCH] for i in range(0, len(crops), _BATCH))
-        outputs = self._session.run(np.stack([_tensor(crop) for crop in batch]) for batch in batches)
+        batches = [crops[i : i + _BATCH] for i in range(0, len(crops), _BATCH)]
+        outputs = self._session.run((np.stack([_tensor(crop) for crop in batch]) for batch in batches), len(batches))
         return [bool(row[1] > row[0] and row[1] > _THRESHOLD) for (probabilities,) in outputs for row in probabilities]
 
 

@@ -52,7 +52,7 @@ class TextDetector:
         """For each page its lines as quads, N x 4 x 2, in pixels of the fitted image."""
         import numpy as np
 
-        maps = self._session.run(self._resizing.resize(page.image)[None] for page in pages)
+        maps = self._session.run((self._resizing.resize(page.image)[None] for page in pages), len(pages))
         quads = []
         for page, (probability,) in zip(pages, maps, strict=True):
             found, _ = self._boxes_of(probability, page.image.shape[:2])

@@ -49,8 +49,9 @@ class TextRecognizer:
 
     def recognize(self, crops: Sequence[NDArray[np.uint8]]) -> list[tuple[str, float]]:
         """Text and confidence (0..1, mean over its characters) of each crop (H x W x 3, RGB)."""
-        batches = list(_batches(crops, self._batch))
-        outputs = self._session.run(_tensor([crops[i] for i in batch]) for batch in batches)
+        size = min(self._batch, math.ceil(len(crops) / self._session.width) or 1)
+        batches = list(_batches(crops, size))
+        outputs = self._session.run((_tensor([crops[i] for i in batch]) for batch in batches), len(batches))
         read: dict[int, tuple[str, float]] = {}
         for batch, (classes, probabilities) in zip(batches, outputs, strict=True):
             lines, _ = self._decoder.decode(classes[:, :, 0], probabilities[:, :, 0], remove_duplicate=True)
