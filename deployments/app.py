@@ -12,7 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 
 from deployments.container_number.crop_requests import ContainerNumberConfig
 from deployments.container_number.engine import ContainerNumberEngine
@@ -21,7 +21,15 @@ from deployments.ocr.loading import OcrConfig
 from deployments.serving.batched_model import ASGIApp, BatchedModel, ModelSpec, bind
 from deployments.serving.engine import ModelCard
 from deployments.serving.peers import ApplicationRunner
-from deployments.settings import ContainerNumberArgs, EmbeddingArgs, FrontArgs, OcrArgs, SpeechArgs, WebArgs
+from deployments.settings import (
+    ContainerNumberArgs,
+    EmbeddingArgs,
+    FrontArgs,
+    OcrArgs,
+    ServiceArgs,
+    SpeechArgs,
+    WebArgs,
+)
 from deployments.speech.engine import SpeechEngine
 from deployments.speech.types import SpeechConfig
 from deployments.web.app import create_app
@@ -31,14 +39,7 @@ from deployments.web.settings import WebSettings
 
 def ocr(args: OcrArgs) -> Any:
     """The OCR service: images and documents to text boxes, under `/ocr`."""
-    spec = ModelSpec(
-        service="ocr",
-        load=partial(_load_ocr, args.model),
-        build_app=partial(_ocr_app, args),
-        batching=args.batching,
-        pool_threads=args.pool_threads,
-    )
-    return bind(spec)
+    return bind(_spec("ocr", args, load=partial(_load_ocr, args.model), build_app=partial(_ocr_app, args)))
 
 
 def _load_ocr(config: OcrConfig) -> OcrEngine:
@@ -63,42 +64,21 @@ async def _ocr_app(args: OcrArgs, replica: BatchedModel) -> ASGIApp:
         yield
         await store.close()
 
-    return create_app(
-        service="ocr",
-        title="Sensorium OCR",
-        version=version("sensorium"),
-        routers=[build_router(replica.runner, store, args.limits)],
-        health=CardHealth(replica.runner.card),
-        settings=_web_settings(args.web),
-        lifespan=lifespan,
-    )
+    return _face("ocr", "OCR", args, replica.runner.card, build_router(replica.runner, store, args.limits), lifespan)
 
 
 def embedding(args: EmbeddingArgs) -> Any:
     """The embedding service: texts to vectors, under `/embedding`."""
     from deployments.embedding.engine import load_engine
 
-    spec = ModelSpec(
-        service="embedding",
-        load=partial(load_engine, args.model),
-        build_app=partial(_embedding_app, args),
-        batching=args.batching,
-        pool_threads=args.pool_threads,
-    )
-    return bind(spec)
+    load = partial(load_engine, args.model)
+    return bind(_spec("embedding", args, load=load, build_app=partial(_embedding_app, args)))
 
 
 async def _embedding_app(args: EmbeddingArgs, replica: BatchedModel) -> ASGIApp:
     from deployments.embedding.routes import build_router
 
-    return create_app(
-        service="embedding",
-        title="Sensorium embedding",
-        version=version("sensorium"),
-        routers=[build_router(replica.runner, args.limits)],
-        health=CardHealth(replica.runner.card),
-        settings=_web_settings(args.web),
-    )
+    return _face("embedding", "embedding", args, replica.runner.card, build_router(replica.runner, args.limits))
 
 
 def speech(args: SpeechArgs) -> Any:
@@ -106,20 +86,13 @@ def speech(args: SpeechArgs) -> Any:
 
     The first backend's deployment is the ingress; it asks the others through their handles.
     """
+
+    def spec(config: SpeechConfig, **face: Any) -> ModelSpec:
+        return _spec("speech", args, load=partial(_load_speech, config), optional=True, **face)
+
     first, *others = args.backends
-    peers = {config.backend: bind(_speech_spec(args, config), name=f"speech-{config.backend}") for config in others}
-    spec = replace(_speech_spec(args, first), build_app=partial(_speech_app, args))
-    return bind(spec, **peers)
-
-
-def _speech_spec(args: SpeechArgs, config: SpeechConfig) -> ModelSpec:
-    return ModelSpec(
-        service="speech",
-        load=partial(_load_speech, config),
-        optional=True,
-        batching=args.batching,
-        pool_threads=args.pool_threads,
-    )
+    peers = {config.backend: bind(spec(config), name=f"speech-{config.backend}") for config in others}
+    return bind(spec(first, build_app=partial(_speech_app, args)), **peers)
 
 
 def _load_speech(config: SpeechConfig) -> SpeechEngine:
@@ -133,28 +106,14 @@ async def _speech_app(args: SpeechArgs, replica: BatchedModel) -> ASGIApp:
     from deployments.speech.routes import build_router
 
     runners, statuses = await choose_backends(replica, [config.backend for config in args.backends])
-    default = next(iter(runners.values()))
-    card = replace(default.card, backends=statuses)
-    return create_app(
-        service="speech",
-        title="Sensorium speech",
-        version=version("sensorium"),
-        routers=[build_router(runners, lambda: statuses, args.limits)],
-        health=CardHealth(card),
-        settings=_web_settings(args.web),
-    )
+    card = replace(next(iter(runners.values())).card, backends=statuses)
+    return _face("speech", "speech", args, card, build_router(runners, lambda: statuses, args.limits))
 
 
 def container_number(args: ContainerNumberArgs) -> Any:
     """The container-number service: pictures to ISO 6346 numbers, under `/container-number`. Asks OCR by handle."""
-    spec = ModelSpec(
-        service="container-number",
-        load=partial(_load_container_number, args.model),
-        build_app=partial(_container_number_app, args),
-        batching=args.batching,
-        pool_threads=args.pool_threads,
-    )
-    return bind(spec)
+    load = partial(_load_container_number, args.model)
+    return bind(_spec("container-number", args, load=load, build_app=partial(_container_number_app, args)))
 
 
 def _load_container_number(config: ContainerNumberConfig) -> ContainerNumberEngine:
@@ -172,14 +131,8 @@ async def _container_number_app(args: ContainerNumberArgs, replica: BatchedModel
     adapters = AdapterFolder(Path(str(card.notes["adapter_folder"])), str(card.notes["weights_sha256"]), card.model)
     finder = None if args.ocr_application is None else OcrTextFinder(ApplicationRunner(args.ocr_application))
     policy = args.model.policy.with_environment(os.environ)
-    return create_app(
-        service="container-number",
-        title="Sensorium container numbers",
-        version=version("sensorium"),
-        routers=[build_router(replica.runner, finder, adapters, policy, args.limits)],
-        health=CardHealth(card),
-        settings=_web_settings(args.web),
-    )
+    router = build_router(replica.runner, finder, adapters, policy, args.limits)
+    return _face("container-number", "container numbers", args, card, router)
 
 
 def front(args: FrontArgs) -> Any:
@@ -199,7 +152,8 @@ def front(args: FrontArgs) -> Any:
             public_url=args.base_url,
         )
 
-    return serve.deployment(serve.ingress(build)(), name="front", logging_config={"enable_access_log": False}).bind()
+    options = {"enable_access_log": False}  # the web layer writes its own
+    return serve.deployment(serve.ingress(build)(), name="front", logging_config=options).bind()
 
 
 class CardHealth:
@@ -210,6 +164,24 @@ class CardHealth:
 
     def health(self) -> Health:
         return self._health
+
+
+def _spec(service: str, args: ServiceArgs, **rest: Any) -> ModelSpec:
+    return ModelSpec(service=service, batching=args.batching, pool_threads=args.pool_threads, **rest)
+
+
+def _face(
+    service: str, name: str, args: ServiceArgs, card: ModelCard, router: APIRouter, lifespan: Any = None
+) -> ASGIApp:
+    return create_app(
+        service=service,
+        title=f"Sensorium {name}",
+        version=version("sensorium"),
+        routers=[router],
+        health=CardHealth(card),
+        settings=_web_settings(args.web),
+        lifespan=lifespan,
+    )
 
 
 def _web_settings(args: WebArgs) -> WebSettings:
