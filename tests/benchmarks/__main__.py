@@ -27,7 +27,11 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as home:
         os.environ["SENSORIUM_HOME"] = home
         serve.serve(
-            Path("ray_configs/embedded.yaml"), "127.0.0.1", instance.free_port(18000), timeout_s=300, console=Console()
+            Path("ray_configs/embedded.yaml"),
+            "127.0.0.1",
+            instance.free_port(18000),
+            timeout_s=300,
+            console=Console(width=120),
         )
         running = instance.load()
         assert running is not None

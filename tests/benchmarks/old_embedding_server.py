@@ -1,9 +1,9 @@
 """The old embedding service's design, for comparison: one worker, one text at a time, torch (contracts.md).
 
 `python -m tests.benchmarks.old_embedding_server PORT`
-"""
 
-from __future__ import annotations
+Without `from __future__ import annotations`: FastAPI reads the annotations of functions inside a function as classes.
+"""
 
 import sys
 
