@@ -135,6 +135,21 @@ def test_another_rate(whispers: Engines, clips: list[Clip]) -> None:
     assert [getattr(result, "text", "") for result in results] == [clip.text for clip in clips[:6]]
 
 
+def test_decoding_a_whole_batch_at_once_as_gpus_do(
+    whispers: Engines, clips: list[Clip], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only the first of the two languages fills the batch, so words need the rows of one language alone."""
+    requests = [ask(clip.data, word_timestamps=True) for clip in clips]
+    in_parts = answer_together(whispers["faster-whisper"], requests)
+    monkeypatch.setattr(whispers["faster-whisper"]._backend, "_rows_at_once", None)
+    at_once = answer_together(whispers["faster-whisper"], requests)
+    for one, other in zip(in_parts, at_once, strict=True):
+        assert isinstance(one, SpeechResult)
+        assert isinstance(other, SpeechResult)
+        assert one.language == other.language
+        _alike(one.segments, other.segments)
+
+
 def test_memory_stays(whispers: Engines, clips: list[Clip]) -> None:
     engine = whispers["faster-whisper"]
     resident = []
