@@ -1,6 +1,6 @@
 """`make bench`: starts its own cluster on the embedded models and prints ratios of medians from this one run.
 
-`python -m tests.benchmarks [embedding] [ocr]` measures some only. Leave the machine alone meanwhile.
+`python -m tests.benchmarks [embedding] [ocr] [speech]` measures some only. Leave the machine alone meanwhile.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ import tempfile
 from importlib import import_module
 from pathlib import Path
 
+import yaml
 from rich.console import Console
 
 from deployments.launch import instance, serve
-from tests.benchmarks import environment
+from tests.benchmarks import environment, speech
 from tests.benchmarks.report import Report
 
-SERVICES = ("embedding", "ocr")
+SERVICES = ("embedding", "ocr", "speech")
 
 
 def main() -> int:
@@ -26,13 +27,13 @@ def main() -> int:
     about = environment.describe()
     with tempfile.TemporaryDirectory() as home:
         os.environ["SENSORIUM_HOME"] = home
-        serve.serve(
-            Path("ray_configs/embedded.yaml"),
-            "127.0.0.1",
-            instance.free_port(18000),
-            timeout_s=300,
-            console=Console(width=120),
-        )
+        config = yaml.safe_load(Path("ray_configs/embedded.yaml").read_text())
+        if "speech" in chosen:
+            speech.configure(config)
+        file = Path(home) / "bench.yaml"
+        file.write_text(yaml.safe_dump(config))
+        port = instance.free_port(18000)
+        serve.serve(file, "127.0.0.1", port, timeout_s=300, console=Console(width=120))
         running = instance.load()
         assert running is not None
         try:

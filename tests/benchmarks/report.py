@@ -16,11 +16,14 @@ class Report:
     def row(self, service: str, what: str, value: float, unit: str) -> None:
         self.rows.append((service, what, f"{value:,.4g} {unit}"))
 
-    def ratio(self, service: str, what: str, value: float, *, at_least: float) -> None:
-        """A ratio and the least we promise; a miss is shown and makes `make bench` exit 1."""
-        if value < at_least:
-            self.missed.append(f"{service}: {what} is {value:.2f}, promised {at_least}")
-        self.rows.append((service, f"[bold]{what}[/]", f"[bold]{value:.2f}[/] (promised {at_least})"))
+    def ratio(
+        self, service: str, what: str, value: float, *, at_least: float = float("-inf"), at_most: float = float("inf")
+    ) -> None:
+        """A ratio and what we promise of it; a miss is shown and makes `make bench` exit 1."""
+        promise = f"at least {at_least}" if at_most == float("inf") else f"at most {at_most}"
+        if not at_least <= value <= at_most:
+            self.missed.append(f"{service}: {what} is {value:.2f}, promised {promise}")
+        self.rows.append((service, f"[bold]{what}[/]", f"[bold]{value:.2f}[/] (promised {promise})"))
 
     def show(self, environment: str) -> None:
         table = Table("service", "what", "figure")
