@@ -1,0 +1,207 @@
+"""An engine over many inputs: the next are read and decoded while the model runs, units of all are batched together.
+
+Knows neither Ray nor files' formats. A bad input becomes a failed row; nothing that one input does fails another.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from typing import Any
+
+from deployments.serving import media
+from deployments.serving.batching import Batching
+from deployments.serving.bulk_rows import Row, failed_row, success_row
+from deployments.serving.bulk_sources import Input, Kind
+from deployments.serving.engine import Engine, ModelCard
+from deployments.serving.errors import EngineFailed, InvalidInput
+from deployments.serving.media import MediaPolicy, StoredMedia
+
+AnyEngine = Engine[Any, Any, Any, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class BulkTask:
+    """What a job does to each input. Picklable: callables are module-level functions or `partial`s of one."""
+
+    service: str
+    kind: Kind
+    load: Callable[[], AnyEngine]
+    request: Callable[[bytes, str], Any]
+    """(bytes, path) -> request of the engine."""
+    check: Callable[[AnyEngine], None]
+    """Raises if the job's options suit no input at all."""
+    result: Callable[[Any], Row]
+    """The service's own columns."""
+    result_fields: Callable[[], list[Any]]
+    """(name, Arrow type) of those columns."""
+    max_bytes: int
+    """Of one file."""
+
+
+@dataclass(slots=True, eq=False)
+class _Open:
+    """An input on its way through the model."""
+
+    place: int
+    item: Input
+    content_hash: str | None = None
+    request: Any = None
+    units: Sequence[Any] = ()
+    costs: Sequence[int] = ()
+    error: Exception | None = None
+    prepare_ms: float = 0.0
+    inference_ms: float = 0.0
+    outcomes: list[Any] = field(default_factory=list)
+    waiting: int = 0
+
+
+_Batch = list[tuple[_Open, int]]
+
+
+class EngineRows:
+    """A loaded, warm engine that turns inputs into rows. Used from one thread.
+
+    Args:
+        batching: bounds on one call of the model; `max_batch_size` is also how many inputs are prepared ahead.
+        roots: media roots that cover every input.
+    """
+
+    def __init__(self, task: BulkTask, batching: Batching, roots: tuple[str, ...], prepare_threads: int = 1) -> None:
+        self._task = task
+        self._batching = batching
+        self._policy = MediaPolicy(media_roots=roots, max_bytes=task.max_bytes)
+        self._pool = ThreadPoolExecutor(prepare_threads, thread_name_prefix="prepare")
+        self._engine_thread = ThreadPoolExecutor(1, thread_name_prefix="engine")
+        self._engine: AnyEngine = self._engine_thread.submit(self._load).result()
+
+    @property
+    def card(self) -> ModelCard:
+        return self._engine.card
+
+    def check(self) -> None:
+        """
+        Raises:
+            SensoriumError: the job's options suit no input.
+        """
+        self._task.check(self._engine)
+
+    def close(self) -> None:
+        self._engine_thread.submit(self._engine.close).result()
+        self._engine_thread.shutdown()
+        self._pool.shutdown()
+
+    def rows(self, inputs: Sequence[Input]) -> list[Row]:
+        """One row per input, in order."""
+        rows: list[Row | None] = [None] * len(inputs)
+        running: tuple[Future[None], _Batch] | None = None
+        batch: _Batch = []
+        cost = 0
+
+        def start() -> None:
+            """Hands `batch` to the model, once it is done with the one before."""
+            nonlocal running, batch, cost
+            finish()
+            if batch:
+                running = self._engine_thread.submit(self._infer, batch), batch
+            batch, cost = [], 0
+
+        def finish() -> None:
+            nonlocal running
+            if running is not None:
+                future, done = running
+                future.result()
+                running = None
+                for one in {id(one): one for one, _ in done}.values():
+                    if not one.waiting:
+                        rows[one.place] = self._row(one)
+
+        for one in self._prepared(inputs):
+            if not one.units or one.error:
+                rows[one.place] = self._row(one)
+                continue
+            for index, unit_cost in enumerate(one.costs):
+                if batch and (
+                    len(batch) >= self._batching.max_batch_size or cost + unit_cost > self._batching.max_batch_cost
+                ):
+                    start()
+                batch.append((one, index))
+                cost += unit_cost
+        start()
+        finish()
+        return [row if row is not None else failed_row(inputs[at], EngineFailed("lost")) for at, row in enumerate(rows)]
+
+    def _load(self) -> AnyEngine:
+        engine = self._task.load()
+        engine.warm_up()
+        return engine
+
+    def _prepared(self, inputs: Sequence[Input]) -> Iterable[_Open]:
+        """In order, a bounded number ahead."""
+        waiting = iter(enumerate(inputs))
+        ahead: deque[Future[_Open]] = deque()
+        while True:
+            for place, item in islice(waiting, self._batching.max_batch_size - len(ahead)):
+                ahead.append(self._pool.submit(self._prepare, place, item))
+            if not ahead:
+                return
+            yield ahead.popleft().result()
+
+    def _prepare(self, place: int, item: Input) -> _Open:
+        one = _Open(place, item)
+        started = time.perf_counter()
+        try:
+            if item.problem is not None:
+                raise InvalidInput(item.problem)
+            data = item.text.encode() if item.text is not None else self._read(item.path)
+            one.content_hash = f"sha256:{hashlib.sha256(data).hexdigest()}"
+            one.request = self._task.request(data, item.path)
+            one.units = self._engine.prepare(one.request)
+            one.costs = [self._engine.cost(unit) for unit in one.units]
+            one.outcomes = [None] * len(one.units)
+            one.waiting = len(one.units)
+        except Exception as error:  # noqa: BLE001  (a decoder may raise anything; it is this input's row)
+            one.error = error
+        one.prepare_ms = 1000 * (time.perf_counter() - started)
+        return one
+
+    def _read(self, path: str) -> bytes:
+        policy = self._policy
+        if "://" in path and "/" in policy.media_roots:  # named by the operator's own table: any bucket
+            policy = replace(policy, media_roots=("/".join(path.split("/", 3)[:3]),))
+        return media.read(StoredMedia(path), policy)
+
+    def _infer(self, batch: _Batch) -> None:
+        live = [(one, index) for one, index in batch if one.error is None]
+        started = time.perf_counter()
+        outcomes: Sequence[Any] = []
+        if live:
+            try:
+                outcomes = self._engine.infer([one.units[index] for one, index in live])
+            except Exception as error:  # noqa: BLE001  (the contract: it fails the units of this batch)
+                outcomes = [error] * len(live)
+        spent = 1000 * (time.perf_counter() - started)
+        total = sum(one.costs[index] for one, index in live) or 1
+        for (one, index), outcome in zip(live, outcomes, strict=True):
+            one.outcomes[index] = outcome
+            one.inference_ms += spent * one.costs[index] / total
+            if isinstance(outcome, Exception) and one.error is None:
+                one.error = outcome
+        for one, _ in batch:
+            one.waiting -= 1
+
+    def _row(self, one: _Open) -> Row:
+        measured: Row = {"prepare_ms": one.prepare_ms, "inference_ms": one.inference_ms}
+        measured["content_hash"] = one.content_hash
+        try:
+            if one.error is not None:
+                raise one.error
+            result = self._engine.assemble(one.request, one.units, one.outcomes)
+            return success_row(one.item, self._task.result(result), self._engine.card, **measured)
+        except Exception as error:  # noqa: BLE001
+            return failed_row(one.item, error, **measured)
