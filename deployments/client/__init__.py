@@ -1,0 +1,33 @@
+"""Sensorium in Python: `Sensorium(base_url)` and `AsyncSensorium(base_url)`, and the names of the old pipeline.
+
+Needs httpx only: neither the services nor their libraries.
+"""
+
+from __future__ import annotations
+
+from deployments.client.async_sensorium import AsyncSensorium
+from deployments.client.bentoml_client import BentoMLClient
+from deployments.client.errors import (
+    ClientError,
+    ContradictoryContext,
+    RejectedRequest,
+    RetryableError,
+    UnexpectedReply,
+)
+from deployments.client.pipeline import OCRStage, PipelineContext
+from deployments.client.retries import RetryPolicy
+from deployments.client.sensorium import Sensorium
+
+__all__ = [
+    "AsyncSensorium",
+    "BentoMLClient",
+    "ClientError",
+    "ContradictoryContext",
+    "OCRStage",
+    "PipelineContext",
+    "RejectedRequest",
+    "RetryPolicy",
+    "RetryableError",
+    "Sensorium",
+    "UnexpectedReply",
+]
