@@ -2,10 +2,12 @@
 
 The destination is a folder on a local or shared file system::
 
-    job.json              which job's rows these are
-    job.lock              held while a run writes
-    part-000000.parquet   finished parts (or .jsonl); a part is complete as soon as it has its name
-    summary.json          of the last run
+    job.json                   which job's rows these are
+    job.lock                   held while a run writes
+    rows/part-000000.parquet   finished parts (or .jsonl); a part is complete as soon as it has its name
+    summary.json               of the last run
+
+`rows` holds nothing else, so that pandas, DuckDB or Spark read it as one data set.
 
 A part is written under another name, synced, then renamed, so that a kill at any moment leaves whole parts only. The
 ids in the finished parts are the manifest: what is not among them is still to do.
@@ -15,17 +17,16 @@ from __future__ import annotations
 
 import fcntl
 import json
-import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any, Literal
 
-from deployments.serving.bulk_parts import read_part, write_part
-from deployments.serving.errors import AccessDenied, InvalidInput, SensoriumError
+from deployments.serving.bulk_parts import UNFINISHED, read_part, save, sync, write_part
+from deployments.serving.errors import AccessDenied, InvalidInput
 
 Format = Literal["parquet", "jsonl"]
 Mode = Literal["same-job", "resume", "overwrite"]
-_JOB, _LOCK, _SUMMARY, _UNFINISHED = "job.json", "job.lock", "summary.json", ".unfinished-"
+_JOB, _LOCK, _SUMMARY = "job.json", "job.lock", "summary.json"
 
 
 class Destination:
@@ -47,6 +48,7 @@ class Destination:
         self, folder: Path, schema: Any, job: Mapping[str, Any], *, form: Format = "parquet", mode: Mode = "same-job"
     ) -> None:
         self.folder = folder
+        self._rows = folder / "rows"
         self._schema = schema
         self._job = json.loads(json.dumps({**job, "format": form}))
         self._form = form
@@ -56,20 +58,21 @@ class Destination:
             folder.mkdir(parents=True, exist_ok=True)
             self._check_foreign()
             self._lock = self._locked()
-        except PermissionError as error:
+            self._rows.mkdir(exist_ok=True)
+        except (PermissionError, NotADirectoryError) as error:
             raise AccessDenied(f"{folder} cannot be written: {error.strerror}", path=str(folder)) from error
         try:
             self._adopt(mode)
         except BaseException:
             self._lock.close()
             raise
-        for unfinished in folder.glob(f"{_UNFINISHED}*"):
+        for unfinished in folder.rglob(f"{UNFINISHED}*"):
             unfinished.unlink()
         self._next = 1 + max((int(part.stem.removeprefix("part-")) for part in self.parts()), default=-1)
 
     def parts(self) -> list[Path]:
         """Finished ones, in order."""
-        return sorted(self.folder.glob(f"part-*.{self._form}"))
+        return sorted(self._rows.glob(f"part-*.{self._form}"))
 
     def statuses(self) -> Iterator[tuple[str, str]]:
         """(input id, status) of every finished row."""
@@ -93,7 +96,7 @@ class Destination:
                 part.unlink()
             elif good.num_rows < rows.num_rows:
                 self._write(part, good)
-        self._sync_folder()
+        sync(self._rows)
         return dropped
 
     def write(self, rows: Any) -> Path:
@@ -102,7 +105,7 @@ class Destination:
         Raises:
             SensoriumError: the disk is full or does not answer. Parts that are there stay whole.
         """
-        part = self.folder / f"part-{self._next:06d}.{self._form}"
+        part = self._rows / f"part-{self._next:06d}.{self._form}"
         self._write(part, rows)
         self._next += 1
         return part
@@ -133,7 +136,9 @@ class Destination:
             foreign = sorted(
                 path.name
                 for path in self.folder.iterdir()
-                if path.name != _LOCK and not path.name.startswith(_UNFINISHED)
+                if path.name != _LOCK
+                and not path.name.startswith(UNFINISHED)
+                and not (path.name == "rows" and not any(path.iterdir()))
             )
             if foreign:
                 raise InvalidInput(
@@ -159,7 +164,7 @@ class Destination:
         except ValueError as error:
             raise InvalidInput(f"{file} is damaged ({error}); name another DESTINATION") from error
         if mode == "overwrite":
-            for part in [*self.folder.glob("part-*.parquet"), *self.folder.glob("part-*.jsonl")]:
+            for part in [*self._rows.glob("part-*.parquet"), *self._rows.glob("part-*.jsonl")]:
                 part.unlink()
             (self.folder / _SUMMARY).unlink(missing_ok=True)
             self._replace(_JOB, self._job)
@@ -177,39 +182,8 @@ class Destination:
         self._job = {**present, **self._job}
 
     def _write(self, part: Path, rows: Any) -> None:
-        self._save(part.name, lambda stream: write_part(stream, rows.cast(self._schema), part.suffix))
+        save(part, lambda stream: write_part(stream, rows.cast(self._schema), part.suffix))
 
     def _replace(self, name: str, content: Mapping[str, Any]) -> None:
         text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
-        self._save(name, lambda stream: stream.write(text.encode()))
-
-    def _save(self, name: str, write: Callable[[IO[bytes]], object]) -> None:
-        """All of it under its name, or nothing.
-
-        Raises:
-            SensoriumError: the disk is full or does not answer.
-        """
-        unfinished = self.folder / f"{_UNFINISHED}{name}"
-        try:
-            with unfinished.open("wb") as stream:
-                write(stream)
-                stream.flush()
-                os.fsync(stream.fileno())
-            unfinished.replace(self.folder / name)
-            self._sync_folder()
-        except PermissionError:
-            raise
-        except OSError as error:
-            unfinished.unlink(missing_ok=True)
-            raise SensoriumError(
-                f"{self.folder / name} cannot be written: {error.strerror or error}. Rows of finished parts are kept; "
-                "make room and run the same command again"
-            ) from error
-
-    def _sync_folder(self) -> None:
-        """A rename is durable once its folder is synced."""
-        descriptor = os.open(self.folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        save(self.folder / name, lambda stream: stream.write(text.encode()))

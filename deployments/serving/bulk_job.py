@@ -5,9 +5,6 @@ The driver writes: rows come to it as a stream, so each input's row is written o
 
 from __future__ import annotations
 
-import logging
-import os
-import signal
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -15,8 +12,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from deployments.serving.bulk_cluster import Cluster, check_model, pool_of, stream_rows
 from deployments.serving.bulk_destination import Destination, Format, Mode
-from deployments.serving.bulk_engine import BulkTask, EngineRows
+from deployments.serving.bulk_engine import BulkTask
 from deployments.serving.bulk_progress import Progress, Summary
 from deployments.serving.bulk_rows import input_schema, row_schema
 from deployments.serving.bulk_settings import JobSettings
@@ -88,13 +86,13 @@ def _run(
         task.service, source.name, str(destination.folder), inputs=done + pending, done_before=done, failed=failed
     )
     if pending:
-        with _ray():
-            pool = _pool(settings)
-            destination.record_model(_check(task, settings, source, pool))
+        with Cluster():
+            pool = pool_of(settings)
+            destination.record_model(check_model(task, settings, source, pool))
             progress = Progress(task.service, done + pending, done, failed)
             writer = _Writer(destination, settings, options, progress)
             try:
-                writer.take(_stream(task, settings, source, pool, blocks))
+                writer.take(stream_rows(task, settings, source, pool, blocks))
             finally:
                 summary.written, summary.failed = writer.written, progress.failed
                 summary.errors = dict(progress.errors)
@@ -121,19 +119,6 @@ def _blocks(inputs: Iterable[Input], settings: JobSettings) -> tuple[list[Any], 
         blocks.append(pa.Table.from_pylist([asdict(item) for item in chunk], schema=input_schema()))
         count += len(chunk)
     return blocks, count
-
-
-class EngineActor:
-    """What Ray Data's actors are: an engine that turns blocks of inputs into blocks of rows."""
-
-    def __init__(self, task: BulkTask, settings: JobSettings, roots: tuple[str, ...]) -> None:
-        self._rows = EngineRows(task, settings.batching, roots, settings.prepare_threads)
-        self._schema = row_schema(task.result_fields())
-
-    def __call__(self, block: Any) -> Any:
-        import pyarrow as pa
-
-        return pa.Table.from_pylist(self._rows.rows([Input(**row) for row in block.to_pylist()]), schema=self._schema)
 
 
 class _Writer:
@@ -187,92 +172,3 @@ def _judge(failed: int, inputs: int, options: JobOptions) -> None:
     limit = options.fail_on_errors
     if limit is not None and failed * 100 > limit * inputs:
         raise TooManyErrors(f"{failed} of {inputs} inputs failed, more than {limit:g} %; see error_code in the rows")
-
-
-class _ray:  # noqa: N801  (reads as a verb: `with _ray():`)
-    """A connection to the cluster that `RAY_ADDRESS` names, else a Ray of this process's own; closed again."""
-
-    def __enter__(self) -> None:
-        import ray
-
-        self._ours = not ray.is_initialized()
-        if self._ours and os.environ.get("RAY_ADDRESS"):
-            ray.init(address="auto", log_to_driver=False, logging_level=logging.WARNING)
-        elif self._ours:
-            ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level=logging.WARNING)
-        context = ray.data.DataContext.get_current()
-        context.enable_progress_bars = False
-        context.print_on_execution_start = False
-        logging.getLogger("ray.data").setLevel(logging.ERROR)
-        # `ray job stop` and `docker stop` end a driver like this; what was done is to be kept.
-        self._before = signal.signal(signal.SIGTERM, _interrupt)
-
-    def __exit__(self, *_: object) -> None:
-        import ray
-
-        signal.signal(signal.SIGTERM, self._before)
-        if self._ours:
-            ray.shutdown()
-
-
-def _interrupt(number: int, frame: object) -> None:
-    raise KeyboardInterrupt
-
-
-def _pool(settings: JobSettings) -> tuple[int, float]:
-    """(actors, CPUs of each): what the settings say, else what is free."""
-    import ray
-
-    free = ray.available_resources().get("CPU", 0.0)
-    cpus = settings.actor_cpus or (1.0 if free >= 1 else max(0.1, round(0.9 * free, 2)))
-    return settings.actors or max(1, int(free / cpus)), cpus
-
-
-def _check(task: BulkTask, settings: JobSettings, source: Source, pool: tuple[int, float]) -> dict[str, str]:
-    """Load the model once where it will run, before a million inputs fail for one reason; what answers.
-
-    Raises:
-        SensoriumError: it does not load, or the job's options suit no input.
-    """
-    import ray
-
-    def check() -> tuple[dict[str, str] | None, SensoriumError | None]:
-        try:
-            rows = EngineRows(task, settings.batching, source.roots)
-            rows.check()
-        except SensoriumError as error:
-            return None, error
-        card = rows.card
-        rows.close()
-        return {"model": card.model, "backend": card.backend, "version": card.version}, None
-
-    remote = ray.remote(check).options(num_cpus=pool[1], num_gpus=settings.actor_gpus, max_retries=0)
-    try:
-        answer, error = ray.get(remote.remote())
-    except ray.exceptions.RayError as failure:
-        reason = str(failure).strip().splitlines()[-1]
-        raise EngineFailed(f"the model does not load on the cluster: {reason[:500]}") from failure
-    if error is not None:
-        raise error
-    assert answer is not None
-    return dict(answer)
-
-
-def _stream(
-    task: BulkTask, settings: JobSettings, source: Source, pool: tuple[int, float], blocks: list[Any]
-) -> Iterator[Any]:
-    """Blocks of rows, in any order, as actors finish them."""
-    import ray
-
-    actors, cpus = pool
-    rows = ray.data.from_arrow(blocks).map_batches(
-        EngineActor,
-        batch_size=None,
-        batch_format="pyarrow",
-        compute=ray.data.ActorPoolStrategy(size=min(actors, len(blocks)), max_tasks_in_flight_per_actor=2),
-        fn_constructor_args=(task, settings, source.roots),
-        num_cpus=cpus,
-        num_gpus=settings.actor_gpus or None,
-    )
-    blocks.clear()
-    yield from rows.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=1)

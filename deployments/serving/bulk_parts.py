@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
+
+from deployments.serving.errors import SensoriumError
+
+UNFINISHED = ".unfinished-"
+"""How names of files that are still being written begin."""
 
 
 def write_part(stream: IO[bytes], rows: Any, suffix: str) -> None:
@@ -41,3 +48,36 @@ def _as_text(value: Any) -> str:
     if isinstance(value, datetime):
         return value.isoformat()
     raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def save(path: Path, write: Callable[[IO[bytes]], object]) -> None:
+    """All of it under its name, or nothing.
+
+    Raises:
+        SensoriumError: the disk is full or does not answer.
+    """
+    unfinished = path.with_name(f"{UNFINISHED}{path.name}")
+    try:
+        with unfinished.open("wb") as stream:
+            write(stream)
+            stream.flush()
+            os.fsync(stream.fileno())
+        unfinished.replace(path)
+        sync(path.parent)
+    except PermissionError:
+        raise
+    except OSError as error:
+        unfinished.unlink(missing_ok=True)
+        raise SensoriumError(
+            f"{path} cannot be written: {error.strerror or error}. Rows of finished parts are kept; "
+            "make room and run the same command again"
+        ) from error
+
+
+def sync(folder: Path) -> None:
+    """A rename is durable once its folder is synced."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
