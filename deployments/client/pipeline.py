@@ -10,6 +10,7 @@ from typing import Any
 from deployments.client.async_sensorium import AsyncSensorium
 from deployments.client.errors import ContradictoryContext
 from deployments.client.ocr_replies import BatchEntry, Extraction
+from deployments.client.retries import RetryPolicy
 
 URL_VARIABLE = "SENSORIUM_URL"
 """Where the server is, without a service's path."""
@@ -105,9 +106,10 @@ class OCRStage:
         return context
 
 
-def connect_from_environment() -> AsyncSensorium:
+def connect_from_environment(retries: RetryPolicy | None = None) -> AsyncSensorium:
     """A client of the server that the environment names."""
-    return AsyncSensorium(os.environ.get(URL_VARIABLE) or _DEFAULT_URL, os.environ.get(API_KEY_VARIABLE) or None)
+    url, api_key = os.environ.get(URL_VARIABLE) or _DEFAULT_URL, os.environ.get(API_KEY_VARIABLE) or None
+    return AsyncSensorium(url, api_key, retries=retries)
 
 
 def _check_batch(context: PipelineContext) -> None:
