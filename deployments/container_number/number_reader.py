@@ -11,7 +11,8 @@ from typing import Literal
 from deployments.container_number.adapters import BASE
 from deployments.container_number.crop_requests import CropRequest, CropResult, Region
 from deployments.container_number.florence import CropText
-from deployments.container_number.found_text import FoundText, Quad, TextFinder
+from deployments.container_number.found_text import FoundText, Quad, TextFinder, TextFinding
+from deployments.container_number.framing import framed, is_crop
 from deployments.container_number.lookalikes import read_number
 from deployments.container_number.ocr_reader import LocatedNumber, find_numbers, unread_lines
 from deployments.container_number.reconcile import alike, confirmed, reconcile
@@ -19,7 +20,7 @@ from deployments.container_number.size_codes import is_code
 from deployments.container_number.types import Reading
 from deployments.serving.engine import Runner
 from deployments.serving.errors import BackendMissing
-from deployments.serving.media import InlineMedia
+from deployments.serving.media import InlineMedia, MediaPolicy
 
 CropRunner = Runner[CropRequest, CropResult]
 ReaderName = Literal["auto", "ocr", "florence"]
@@ -30,8 +31,6 @@ _LEAST_UNCONFIRMED = 0.5
 """A reader of crops says something of every picture. Below these there was no number to read: the nano model stays
 under 0.22 on blank walls, noise, receipts and whole yards, and over 0.8 on crops it is trained for; a text whose check
 digit does not fit must be read more surely than one whose does."""
-_CROP_SHAPE = 2.5
-"""Longer than this many times its other side, a picture without any text found may still be one crop."""
 MOST_REGIONS = 64
 """Places of one picture that are cut out and read again."""
 
@@ -65,11 +64,13 @@ class NumberReader:
     Args:
         crops: runs the Florence-2 engine.
         finder: the OCR service; None where there is none, `florence` is then the only reader.
+        policy: limits on the pictures.
     """
 
-    def __init__(self, crops: CropRunner, finder: TextFinder | None) -> None:
+    def __init__(self, crops: CropRunner, finder: TextFinder | None, policy: MediaPolicy | None = None) -> None:
         self._crops = crops
         self._finder = finder
+        self._policy = policy or MediaPolicy()
 
     async def read(self, data: bytes, reader: ReaderName, adapter: str = BASE) -> PictureNumbers:
         """
@@ -85,7 +86,7 @@ class NumberReader:
                 return await self._with_both(data, adapter)
 
     async def _with_ocr(self, data: bytes) -> PictureNumbers:
-        found = await self._text_finder().find(data)
+        found = await self._find_text(data)
         located = await asyncio.to_thread(find_numbers, found.texts)
         return PictureNumbers(tuple(_by_ocr(number, found.model) for number in located), found.pages)
 
@@ -102,11 +103,11 @@ class NumberReader:
 
     async def _with_both(self, data: bytes, adapter: str) -> PictureNumbers:
         """OCR locates, Florence-2 reads the same places, also those where OCR made no number of what it saw."""
-        found = await self._text_finder().find(data)
+        found = await self._find_text(data)
         located = (await asyncio.to_thread(find_numbers, found.texts))[:MOST_REGIONS]
         doubtful = unread_lines(found.texts, located)[: MOST_REGIONS - len(located)]
         if not located and not doubtful:
-            if not found.texts and any(_is_crop(size) for size in found.pages):
+            if any(is_crop(*size) for size in found.pages):
                 return await self._with_florence(data, adapter)
             return PictureNumbers((), found.pages)
         regions = [Region(number.lines, number.page) for number in located]
@@ -142,14 +143,17 @@ class NumberReader:
     def _by_florence(self, reading: Reading, page: int, box: Quad, code: str | None, adapter: str) -> ReadNumber:
         return ReadNumber(reading, page, box, code, "florence", self._crops.card.model, adapter)
 
-    def _text_finder(self) -> TextFinder:
+    async def _find_text(self, data: bytes) -> TextFinding:
         if self._finder is None:
             raise BackendMissing(
                 "this service runs without OCR, so only `reader=florence` is there; deploy the OCR application",
                 field="reader",
                 available=["florence"],
             )
-        return self._finder
+        crop = await asyncio.to_thread(framed, data, self._policy)
+        if crop is None:
+            return await self._finder.find(data)
+        return crop.without_margin(await self._finder.find(crop.data))
 
 
 def read_crop(text: CropText) -> Reading | None:
@@ -165,7 +169,3 @@ def _by_ocr(number: LocatedNumber, model: str) -> ReadNumber:
 
 def _code_in(text: str) -> str | None:
     return next((word for word in re.split(r"[^A-Z0-9]+", text.upper()) if is_code(word)), None)
-
-
-def _is_crop(size: tuple[int, int]) -> bool:
-    return max(size) >= _CROP_SHAPE * max(1, min(size))

@@ -35,7 +35,7 @@ def build_router(
         policy: limits on the images; its `media_roots` are where `private_imgs` may lie.
     """
     limits = limits or ContainerNumberLimits()
-    reader = NumberReader(runner, text_finder)
+    reader = NumberReader(runner, text_finder, policy)
     default: ReaderName = "florence" if text_finder is None else "auto"
     router = APIRouter(tags=["container number"])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -55,8 +56,8 @@ async def test_reader_florence_reads_the_upload_as_a_crop(service: ContainerServ
     [number] = await service.numbers(crop, reader="florence")
     assert (number["number"], number["valid"], number["needs_review"]) == ("CSQU3054383", True, False)
     assert (number["reader"], number["model"], number["adapter"]) == ("florence", "nano-florence", "base")
-    with Image.open(SAMPLES / "container.png"):
-        assert number["box"][0] == [0, 0]
+    with Image.open(BytesIO(crop)) as picture:
+        assert number["box"][2] == [picture.width, picture.height]
 
 
 async def test_reader_auto_finds_six_containers(service: ContainerService) -> None:
@@ -67,9 +68,12 @@ async def test_reader_auto_finds_six_containers(service: ContainerService) -> No
     assert all(number["valid"] or number["needs_review"] for number in numbers)
 
 
-async def test_reader_auto_reads_a_crop(service: ContainerService, crop: bytes) -> None:
-    [number] = await service.numbers(crop, reader="auto")
+@pytest.mark.parametrize("reader", ["ocr", "auto"])
+async def test_ocr_reads_a_tight_crop_too(service: ContainerService, crop: bytes, reader: str) -> None:
+    [number] = await service.numbers(crop, reader=reader)
     assert (number["number"], number["needs_review"]) == ("CSQU3054383", False)
+    with Image.open(BytesIO(crop)) as picture:
+        assert all(0 <= x <= picture.width and 0 <= y <= picture.height for x, y in number["box"])
 
 
 @pytest.mark.parametrize("reader", ["ocr", "florence", "auto"])
