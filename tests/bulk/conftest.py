@@ -1,0 +1,84 @@
+"""One real Ray for the tests of this folder, which start bulk jobs as their users do: as commands."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+# Before `ray` is imported: 2.60 asks for a token by default.
+os.environ["RAY_AUTH_MODE"] = "disabled"
+
+ROOT = Path(__file__).resolve().parents[2]
+Start = Callable[..., subprocess.Popen[str]]
+
+
+@pytest.fixture(scope="session")
+def ray_address() -> Iterator[str]:
+    """A Ray of this test run's own, with a short temporary folder (socket paths are limited to 107 bytes)."""
+    import ray
+
+    if ray.is_initialized():  # another folder's tests ended without
+        ray.shutdown()
+    folder = tempfile.mkdtemp(prefix="ray_b", dir="/tmp")
+    ray.init(
+        address="local",
+        num_cpus=2,
+        include_dashboard=False,
+        _temp_dir=folder,
+        object_store_memory=100_000_000,
+        log_to_driver=False,
+    )
+    yield ray.get_runtime_context().gcs_address
+    ray.shutdown()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def start(ray_address: str) -> Iterator[Start]:
+    """Starts `python -m deployments.<service>.bulk ...` on that Ray."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(service: str, *arguments: object) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-m", f"deployments.{service}.bulk", *map(str, arguments)],
+            env={**os.environ, "RAY_ADDRESS": ray_address, "OMP_NUM_THREADS": "1"},
+            cwd=ROOT,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def bulk(start: Start) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs a job to its end."""
+
+    def run(service: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+        process = start(service, *arguments)
+        out, err = process.communicate(timeout=200)
+        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+    return run
+
+
+def read_rows(destination: Path) -> list[dict[str, Any]]:
+    import pyarrow.parquet as parquet
+
+    rows: list[dict[str, Any]] = parquet.read_table(destination / "rows").to_pylist()
+    return rows
