@@ -104,6 +104,7 @@ def stream_rows(
     import ray
 
     actors, cpus = pool
+    blocks = _spread(blocks, actors)
     rows = ray.data.from_arrow(blocks).map_batches(
         EngineActor,
         batch_size=None,
@@ -113,5 +114,19 @@ def stream_rows(
         num_cpus=cpus,
         num_gpus=settings.actor_gpus or None,
     )
-    blocks.clear()
     yield from rows.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=1)
+
+
+_TASKS_PER_ACTOR = 4
+"""At least, so that all end at about the same time."""
+
+
+def _spread(blocks: list[Any], actors: int) -> list[Any]:
+    """`blocks`, cut smaller where a few large ones would leave actors idle."""
+    import pyarrow as pa
+
+    if len(blocks) >= _TASKS_PER_ACTOR * actors:
+        return blocks
+    inputs = pa.concat_tables(blocks)
+    length = max(1, inputs.num_rows // (_TASKS_PER_ACTOR * actors))
+    return [inputs.slice(start, length) for start in range(0, inputs.num_rows, length)]
