@@ -27,9 +27,8 @@ HEADER = (
 def main() -> None:
     server = resolve("server")
     everything = resolve("server,dev")
-    conflicts = {name for name in server if everything.get(name) != server[name]}
-    if conflicts:
-        sys.exit(f"server and dev resolve differently: {sorted(conflicts)}")
+    # The versions of the wider resolution satisfy both.
+    server = {name: everything.get(name, version) for name, version in server.items()}
     _write("requirements.lock", "server", server)
     _write("requirements-dev.lock", "dev", {k: v for k, v in everything.items() if k not in server})
 
