@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
 
@@ -42,19 +42,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     known.add_argument("--confidence-threshold", type=float, default=defaults.confidence_threshold)
     known.add_argument("--no-angle-cls", action="store_true", help="do not turn lines that stand upside down")
     known.add_argument("--backend", help="name of a backend; by default the first that reads the language")
+    known.add_argument(
+        "--to-database", metavar="URL", help="record executions, too: sqlite:///file or postgresql://..."
+    )
     given = known.parse_args(arguments)
     options = OcrOptions(given.language, given.confidence_threshold, not given.no_angle_cls, given.backend)
 
     def run() -> Summary:
         settings = load_settings(OcrJobSettings, given.config, "ocr")
-        return run_job(
-            bulk_task(settings.model, options),
-            source_of(given, "path"),
-            given.destination,
-            settings,
-            job_options(given),
-            asdict(options),
-        )
+        source = source_of(given, "path")
+        job = partial(run_job, bulk_task(settings.model, options), source, given.destination, settings)
+        if given.to_database is None:
+            return job(job_options(given), asdict(options))
+        from deployments.ocr.bulk_database import ExecutionRecorder
+
+        with ExecutionRecorder(given.to_database, source.name, options) as recorder:
+            return job(replace(job_options(given), before_part=recorder), asdict(options))
 
     return report(run)
 

@@ -31,8 +31,8 @@ class JobOptions:
     retry_failed: bool = False
     fail_on_errors: float | None = None
     """Per cent of failed rows above which the job fails."""
-    on_rows: Callable[[Any], None] | None = None
-    """Told of each part's rows (an Arrow table) once they are written."""
+    before_part: Callable[[Any], None] | None = None
+    """Told of each part's rows (an Arrow table) before they are written; after a kill, of some of them again."""
 
 
 class TooManyErrors(SensoriumError):
@@ -162,10 +162,10 @@ class _Writer:
             return
         rows = pa.concat_tables(self._waiting)
         self._waiting, self._waiting_rows = [], 0
+        if self._options.before_part is not None:
+            self._options.before_part(rows)
         self._destination.write(rows)
         self.written += rows.num_rows
-        if self._options.on_rows is not None:
-            self._options.on_rows(rows)
 
 
 def _judge(failed: int, inputs: int, options: JobOptions) -> None:

@@ -44,11 +44,12 @@ def ray_address() -> Iterator[str]:
 @pytest.fixture
 def start(ray_address: str) -> Iterator[Start]:
     """Starts `python -m deployments.<service>.bulk ...` on that Ray."""
+    modules = {"container_ocr": "deployments.bulk_container_ocr"}
     started: list[subprocess.Popen[str]] = []
 
     def start(service: str, *arguments: object) -> subprocess.Popen[str]:
         process = subprocess.Popen(
-            [sys.executable, "-m", f"deployments.{service}.bulk", *map(str, arguments)],
+            [sys.executable, "-m", modules.get(service, f"deployments.{service}.bulk"), *map(str, arguments)],
             env={**os.environ, "RAY_ADDRESS": ray_address, "OMP_NUM_THREADS": "1"},
             cwd=ROOT,
             text=True,

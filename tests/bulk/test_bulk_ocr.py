@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import random
+import shutil
 import subprocess
 import time
 from collections.abc import Callable
@@ -14,6 +16,8 @@ import pytest
 from PIL import Image, ImageDraw
 
 from deployments.ocr.loading import OcrConfig, load_engine
+from deployments.ocr.store.open_store import open_store
+from deployments.ocr.store.records import ExecutionFilter, StoredExecution
 from deployments.ocr.types import OcrOptions, OcrRequest
 from deployments.serving.media import InlineMedia
 from tests.bulk.conftest import Start, read_rows
@@ -123,6 +127,33 @@ def test_failed_rows_are_done_again_on_request(quick: Path, bulk: Bulk, tmp_path
     assert "1 new" in bulk("ocr", *common, "--retry-failed").stdout
     rows = read_rows(tmp_path / "out")
     assert sorted(row["status"] for row in rows) == ["success"] * 3
+
+
+def test_rows_are_recorded_in_the_database_once_each(quick: Path, bulk: Bulk, tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    _draw(source, ["a.png", "b.png"])
+    (source / "c.png").write_bytes(b"broken")
+    database = tmp_path / "ocr.sqlite3"
+    common = ("--language", "en", "--config", quick, "--to-database", f"sqlite:///{database}")
+    assert bulk("ocr", source, tmp_path / "out", *common).returncode == 0
+    # As after a kill between database and files: everything is done, and recorded, again.
+    shutil.rmtree(tmp_path / "out" / "rows")
+    assert bulk("ocr", source, tmp_path / "out", *common).returncode == 0
+    stored = asyncio.run(_stored(f"sqlite:///{database}"))
+    assert sorted((Path(one.execution.source).name, one.execution.status) for one in stored) == [
+        ("a.png", "success"),
+        ("b.png", "success"),
+        ("c.png", "failed"),
+    ]
+    assert all(one.text_box_count == 2 for one in stored if one.execution.status == "success")
+
+
+async def _stored(url: str) -> tuple[StoredExecution, ...]:
+    store = await open_store(url)
+    page = await store.find(ExecutionFilter())
+    await store.close()
+    return page.executions
 
 
 def test_an_empty_source_writes_nothing(bulk: Bulk, tmp_path: Path) -> None:
