@@ -98,21 +98,37 @@ def check_model(task: BulkTask, settings: JobSettings, source: Source, pool: tup
 
 
 def stream_rows(
-    task: BulkTask, settings: JobSettings, source: Source, pool: tuple[int, float], blocks: list[Any]
+    task: BulkTask,
+    settings: JobSettings,
+    source: Source,
+    pool: tuple[int, float],
+    blocks: list[Any],
+    *,
+    alone: bool = False,
 ) -> Iterator[Any]:
-    """Blocks of rows, in any order, as actors finish them."""
+    """Blocks of rows, in any order, as actors finish them. Blocks on which an actor's process dies do not come.
+
+    Args:
+        alone: an actor has one block at a time, so that it takes no other with it when it dies.
+    """
     import ray
 
     actors, cpus = pool
     blocks = _spread(blocks, actors)
+    context = ray.data.DataContext.get_current()
+    context.max_errored_blocks = -1
     rows = ray.data.from_arrow(blocks).map_batches(
         EngineActor,
         batch_size=None,
         batch_format="pyarrow",
-        compute=ray.data.ActorPoolStrategy(size=min(actors, len(blocks)), max_tasks_in_flight_per_actor=2),
+        compute=ray.data.ActorPoolStrategy(
+            size=min(actors, len(blocks)), max_tasks_in_flight_per_actor=1 if alone else 2
+        ),
         fn_constructor_args=(task, settings, source.roots),
         num_cpus=cpus,
         num_gpus=settings.actor_gpus or None,
+        # Without an end to it, a file that kills the process would be tried for ever.
+        max_task_retries=0 if alone else 1,
     )
     yield from rows.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=1)
 

@@ -16,7 +16,7 @@ from deployments.serving.bulk_cluster import Cluster, check_model, pool_of, stre
 from deployments.serving.bulk_destination import Destination, Format, Mode
 from deployments.serving.bulk_engine import BulkTask
 from deployments.serving.bulk_progress import Progress, Summary
-from deployments.serving.bulk_rows import input_schema, row_schema
+from deployments.serving.bulk_rows import failed_row, input_schema, row_schema
 from deployments.serving.bulk_settings import JobSettings
 from deployments.serving.bulk_sources import Input, Source
 from deployments.serving.errors import EngineFailed, InvalidInput, SensoriumError
@@ -93,6 +93,11 @@ def _run(
             writer = _Writer(destination, settings, options, progress)
             try:
                 writer.take(stream_rows(task, settings, source, pool, blocks))
+                if writer.written < pending:
+                    # Each by itself, so that only the culprits stay without a row.
+                    alone = _missing(blocks, destination)
+                    writer.take(stream_rows(task, settings, source, pool, alone, alone=True))
+                    writer.take(_given_up(task, _missing(blocks, destination)))
             finally:
                 summary.written, summary.failed = writer.written, progress.failed
                 summary.errors = dict(progress.errors)
@@ -119,6 +124,26 @@ def _blocks(inputs: Iterable[Input], settings: JobSettings) -> tuple[list[Any], 
         blocks.append(pa.Table.from_pylist([asdict(item) for item in chunk], schema=input_schema()))
         count += len(chunk)
     return blocks, count
+
+
+def _missing(blocks: list[Any], destination: Destination) -> list[Any]:
+    """Inputs without a row, each in a block of its own: an actor's process died on one of them, or with one of them."""
+    there = {input_id for input_id, _ in destination.statuses()}
+    return [
+        block.slice(place, 1)
+        for block in blocks
+        for place, input_id in enumerate(block.column("input_id").to_pylist())
+        if input_id not in there
+    ]
+
+
+def _given_up(task: BulkTask, blocks: list[Any]) -> Iterator[Any]:
+    """Failed rows of inputs that killed their actor."""
+    import pyarrow as pa
+
+    died = EngineFailed("the model's process died while it worked on this input alone; --retry-failed tries again")
+    rows = [failed_row(Input(**row), died) for block in blocks for row in block.to_pylist()]
+    yield pa.Table.from_pylist(rows, schema=row_schema(task.result_fields()))
 
 
 class _Writer:

@@ -44,7 +44,7 @@ def ray_address() -> Iterator[str]:
 @pytest.fixture
 def start(ray_address: str) -> Iterator[Start]:
     """Starts `python -m deployments.<service>.bulk ...` on that Ray."""
-    modules = {"container_ocr": "deployments.bulk_container_ocr"}
+    modules = {"container_ocr": "deployments.bulk_container_ocr", "deadly": "tests.bulk.deadly_bulk"}
     started: list[subprocess.Popen[str]] = []
 
     def start(service: str, *arguments: object) -> subprocess.Popen[str]:

@@ -69,3 +69,15 @@ def test_container_numbers_by_florence(bulk: Bulk, tmp_path: Path) -> None:
     assert ended.returncode == 0, ended.stderr
     (row,) = read_rows(tmp_path / "out")
     assert (row["status"], row["backend"]) == ("success", "transformers")
+
+
+def test_an_input_that_kills_the_process_fails_alone(bulk: Bulk, tmp_path: Path) -> None:
+    texts = [f"text {number}" for number in range(30)]
+    texts[13] = texts[27] = "die"
+    table = tmp_path / "texts.txt"
+    table.write_text("\n".join(texts))
+    ended = bulk("deadly", table, tmp_path / "out")
+    assert ended.returncode == 0, ended.stderr
+    rows = sorted(read_rows(tmp_path / "out"), key=lambda row: row["row"])
+    assert [row["text"] for row in rows] == [None if text == "die" else text.upper() for text in texts]
+    assert [row["error_code"] for row in rows if row["text"] is None] == ["engine_failed"] * 2
