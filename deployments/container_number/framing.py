@@ -7,10 +7,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from io import BytesIO
+from typing import TYPE_CHECKING
 
 from deployments.container_number.found_text import FoundText, Quad, TextFinding
 from deployments.serving import images
 from deployments.serving.media import MediaPolicy
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 _CROP_SHAPE = 2.5
 _LARGEST_SHORT_SIDE = 400
@@ -51,7 +56,6 @@ class FramedCrop:
 def framed(data: bytes, policy: MediaPolicy) -> FramedCrop | None:
     """The picture with a margin in its own median colour, if it is one crop; None if it is none, or no picture at
     all, which whoever reads it will say."""
-    import numpy as np
     from PIL import Image
 
     try:
@@ -61,11 +65,16 @@ def framed(data: bytes, policy: MediaPolicy) -> FramedCrop | None:
         pages = images.decode(data, policy)
     except Exception:  # noqa: BLE001  (damaged bytes make Pillow raise anything; the reader will say it properly)
         return None
-    if len(pages) != 1:
-        return None
-    (crop,) = pages
+    return with_margin(pages[0]) if len(pages) == 1 else None
+
+
+def with_margin(crop: NDArray[np.uint8]) -> FramedCrop:
+    """A crop (H x W x 3, RGB) in a margin of its own median colour."""
+    import numpy as np
+    from PIL import Image
+
     height, width = crop.shape[:2]
-    margin = round(_MARGIN * min(height, width))
+    margin = max(8, round(_MARGIN * min(height, width)))
     canvas = np.empty((height + 2 * margin, width + 2 * margin, 3), np.uint8)
     canvas[:] = np.median(crop.reshape(-1, 3), axis=0)
     canvas[margin : margin + height, margin : margin + width] = crop

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from deployments.container_number import second_look
 from deployments.container_number.adapters import BASE
 from deployments.container_number.crop_requests import CropRequest, CropResult, Region
 from deployments.container_number.florence import CropText
@@ -86,8 +87,7 @@ class NumberReader:
                 return await self._with_both(data, adapter)
 
     async def _with_ocr(self, data: bytes) -> PictureNumbers:
-        found = await self._find_text(data)
-        located = await asyncio.to_thread(find_numbers, found.texts)
+        found, located = await self._locate(data)
         return PictureNumbers(tuple(_by_ocr(number, found.model) for number in located), found.pages)
 
     async def _with_florence(self, data: bytes, adapter: str) -> PictureNumbers:
@@ -103,8 +103,8 @@ class NumberReader:
 
     async def _with_both(self, data: bytes, adapter: str) -> PictureNumbers:
         """OCR locates, Florence-2 reads the same places, also those where OCR made no number of what it saw."""
-        found = await self._find_text(data)
-        located = (await asyncio.to_thread(find_numbers, found.texts))[:MOST_REGIONS]
+        found, located = await self._locate(data)
+        located = located[:MOST_REGIONS]
         doubtful = unread_lines(found.texts, located)[: MOST_REGIONS - len(located)]
         if not located and not doubtful:
             if any(is_crop(*size) for size in found.pages):
@@ -143,7 +143,8 @@ class NumberReader:
     def _by_florence(self, reading: Reading, page: int, box: Quad, code: str | None, adapter: str) -> ReadNumber:
         return ReadNumber(reading, page, box, code, "florence", self._crops.card.model, adapter)
 
-    async def _find_text(self, data: bytes) -> TextFinding:
+    async def _locate(self, data: bytes) -> tuple[TextFinding, list[LocatedNumber]]:
+        """All text, and the numbers in it."""
         if self._finder is None:
             raise BackendMissing(
                 "this service runs without OCR, so only `reader=florence` is there; deploy the OCR application",
@@ -152,8 +153,11 @@ class NumberReader:
             )
         crop = await asyncio.to_thread(framed, data, self._policy)
         if crop is None:
-            return await self._finder.find(data)
-        return crop.without_margin(await self._finder.find(crop.data))
+            found = await self._finder.find(data)
+        else:
+            found = crop.without_margin(await self._finder.find(crop.data))
+        located = await asyncio.to_thread(find_numbers, found.texts)
+        return found, await second_look.complete(located, data, self._finder, self._policy)
 
 
 def read_crop(text: CropText) -> Reading | None:

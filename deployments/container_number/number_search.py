@@ -26,8 +26,10 @@ from deployments.container_number.text_geometry import (
 
 _NOT_ALPHANUMERIC = re.compile(r"[^A-Z0-9]+")
 _MAX_CHANGES = 3
-_TURNED = {"6": "9", "9": "6", "M": "W", "W": "M", "N": "Z", "C": "U"}
-"""What a lone character was before it was turned: upside down, or (from a tall box) on its side."""
+_TURNED = dict(zip("HINOSXZ018MW69", "HINOSXZ018WM96", strict=True))
+"""Characters that look like one, turned upside down."""
+_LONE_TURNED = {**_TURNED, "N": "Z", "C": "U"}
+"""A lone character from a tall box may have been turned by a quarter before it was turned by a half."""
 _SEEN_AS_CHINESE = str.maketrans({"回": "0", "〇": "0", "○": "0", "丨": "I", "丁": "T", "乙": "Z", "⊂": "U"})
 """What readers that know Chinese make of a number's characters: the first is a 0 in the check digit's frame, the last a
 U that lay on its side."""
@@ -87,16 +89,21 @@ class Candidate:
 
 
 def runs_of(texts: Sequence[FoundText]) -> list[Run]:
-    """`texts`, cleaned. A lone character that was turned although the picture's words were not, is turned back."""
+    """`texts`, cleaned. One that was turned although most of the picture was not is turned back, if it can be."""
     upside_down = sum(len(text.text) * (1 if text.rotation else -1) for text in texts if len(text.text) > 1) > 0
     rotation = 180 if upside_down else 0
-    runs = [_run(text) for text in texts]
-    return [
-        _run(replace(run.piece.found, text=_TURNED.get(run.characters, run.characters), rotation=rotation))
-        if len(run.characters) == 1 and run.piece.found.rotation != rotation
-        else run
-        for run in runs
-    ]
+    return [run if run.piece.found.rotation == rotation else _turned_back(run, rotation) for run in map(_run, texts)]
+
+
+def _turned_back(run: Run, rotation: int) -> Run:
+    """`OSXZ` read upside down is `ZXSO`, and a lone 6 a 9: nothing in such letters tells which way up they stand."""
+    if len(run.characters) == 1:
+        text = _LONE_TURNED.get(run.characters, run.characters)
+    elif all(character in _TURNED for character in run.characters):
+        text = "".join(_TURNED[character] for character in reversed(run.characters))
+    else:
+        return run
+    return _run(replace(run.piece.found, text=text, rotation=rotation))
 
 
 def _run(found: FoundText) -> Run:

@@ -77,8 +77,10 @@ def follows_on_line(last: Piece, following: Piece) -> float | None:
     if not _comparable(last, following):
         return None
     size = max(last.size, following.size)
-    gap = extent([following.found.quad], last.along)[0] - extent([last.found.quad], last.along)[1]
-    offset = _between(last.middle, following.middle, last.across)
+    # One character's box tilts by some degrees at random: the longer piece says where the line goes.
+    guide = following if last.single and not following.single else last
+    gap = extent([following.found.quad], guide.along)[0] - extent([last.found.quad], guide.along)[1]
+    offset = _between(last.middle, following.middle, guide.across)
     if abs(offset) > _LINE_OFFSET * size or not -_OVERLAP_ON_LINE * size <= gap <= _LONGEST_SPACE * size:
         return None
     return max(gap, 0.0) / size
@@ -91,12 +93,13 @@ def follows_below(line: Sequence[Piece], following: Piece) -> float | None:
     if not _comparable(line[-1], following):
         return None
     size = max(first.size, following.size)
+    guide = following if first.single and not following.single else first
     quads = [piece.found.quad for piece in line]
-    gap = extent([following.found.quad], first.across)[0] - extent(quads, first.across)[1]
+    gap = extent([following.found.quad], guide.across)[0] - extent(quads, guide.across)[1]
     if not -_OVERLAP_OF_LINES * size <= gap <= _LINE_SPACING * size:
         return None
-    start, end = extent(quads, first.along)
-    next_start, next_end = extent([following.found.quad], first.along)
+    start, end = extent(quads, guide.along)
+    next_start, next_end = extent([following.found.quad], guide.along)
     shift = min(abs(next_start - start), abs(next_end - end), abs(next_start + next_end - start - end) / 2)
     return max(gap, 0.0) / size + shift / size if shift <= _ALIGNED * size else None
 

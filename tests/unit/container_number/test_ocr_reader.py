@@ -87,7 +87,20 @@ def test_lone_character_that_was_turned_for_nothing() -> None:
     """A classifier of orientation turns single characters: a 6 in a column came as 9, rotated by 180 degrees."""
     texts = [column(character, 10, 10 + 32 * row) for row, character in enumerate("TEMU6079348")]
     texts[4] = FoundText("9", 0.98, texts[4].quad, 0, 180)
+    texts[9] = FoundText("4", 0.98, texts[9].quad, 0, 180)
     assert found(*texts, box("MAX GROSS", 300, 300)) == ["TEMU6079348"]
+
+
+def test_word_that_reads_the_same_upside_down() -> None:
+    words = [box("ZXSO", 0, 0, rotation=180), box("475942 8", 0, 52), box("MAX GROSS", 300, 300)]
+    assert found(*words) == ["OSXZ4759428"]
+
+
+def test_tilt_of_a_lone_character_does_not_lead_astray() -> None:
+    """A column whose first letter was found by itself, in a box that leans by seven degrees."""
+    lone = FoundText("B", 0.99, ((1333, 508), (1358, 511), (1354, 543), (1329, 540)))
+    rest = FoundText("OAU6620958", 0.97, ((1325, 531), (1361, 531), (1361, 865), (1325, 865)))
+    assert found(lone, rest) == ["BOAU6620958"]
 
 
 def test_several_containers_side_by_side_and_below() -> None:
