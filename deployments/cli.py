@@ -9,10 +9,12 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from deployments import cli_training
+from deployments import cli_bulk, cli_container, cli_training
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 app.add_typer(cli_training.dataset, name="dataset")
+app.add_typer(cli_bulk.bulk, name="bulk")
+app.command()(cli_container.container)
 app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(cli_training.train)
 console = Console(width=None if sys.stdout.isatty() else 120)
 
