@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -117,19 +118,22 @@ def stream_rows(
     blocks = _spread(blocks, actors)
     context = ray.data.DataContext.get_current()
     context.max_errored_blocks = -1
-    rows = ray.data.from_arrow(blocks).map_batches(
-        EngineActor,
-        batch_size=None,
-        batch_format="pyarrow",
-        compute=ray.data.ActorPoolStrategy(
-            size=min(actors, len(blocks)), max_tasks_in_flight_per_actor=1 if alone else 2
-        ),
-        fn_constructor_args=(task, settings, source.roots),
-        num_cpus=cpus,
-        num_gpus=settings.actor_gpus or None,
-        # Without an end to it, a file that kills the process would be tried for ever.
-        max_task_retries=0 if alone else 1,
-    )
+    with warnings.catch_warnings():
+        # Ray 2.60 warns that `max_task_retries` goes in 2.64, and offers nothing in its place.
+        warnings.filterwarnings("ignore", message=".*ray_remote_args.*")
+        rows = ray.data.from_arrow(blocks).map_batches(
+            EngineActor,
+            batch_size=None,
+            batch_format="pyarrow",
+            compute=ray.data.ActorPoolStrategy(
+                size=min(actors, len(blocks)), max_tasks_in_flight_per_actor=1 if alone else 2
+            ),
+            fn_constructor_args=(task, settings, source.roots),
+            num_cpus=cpus,
+            num_gpus=settings.actor_gpus or None,
+            # Without an end to it, a file that kills the process would be tried for ever.
+            max_task_retries=0 if alone else 1,
+        )
     yield from rows.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=1)
 
 

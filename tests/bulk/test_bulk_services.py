@@ -78,6 +78,7 @@ def test_an_input_that_kills_the_process_fails_alone(bulk: Bulk, tmp_path: Path)
     table.write_text("\n".join(texts))
     ended = bulk("deadly", table, tmp_path / "out")
     assert ended.returncode == 0, ended.stderr
+    assert "Warning" not in ended.stderr
     rows = sorted(read_rows(tmp_path / "out"), key=lambda row: row["row"])
     assert [row["text"] for row in rows] == [None if text == "die" else text.upper() for text in texts]
     assert [row["error_code"] for row in rows if row["text"] is None] == ["engine_failed"] * 2
