@@ -3,42 +3,25 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-# Before `ray` is imported: 2.60 asks for a token by default.
-os.environ["RAY_AUTH_MODE"] = "disabled"
+from tests.local_ray import local_ray
 
 ROOT = Path(__file__).resolve().parents[2]
 Start = Callable[..., subprocess.Popen[str]]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def ray_address() -> Iterator[str]:
-    """A Ray of this test run's own, with a short temporary folder (socket paths are limited to 107 bytes)."""
-    import ray
-
-    if ray.is_initialized():  # another folder's tests ended without
-        ray.shutdown()
-    folder = tempfile.mkdtemp(prefix="ray_b", dir="/tmp")
-    ray.init(
-        address="local",
-        num_cpus=2,
-        include_dashboard=False,
-        _temp_dir=folder,
-        object_store_memory=100_000_000,
-        log_to_driver=False,
-    )
-    yield ray.get_runtime_context().gcs_address
-    ray.shutdown()
-    shutil.rmtree(folder, ignore_errors=True)
+    """A Ray of this folder's own; the next folder starts another."""
+    with local_ray() as address:
+        yield address
 
 
 @pytest.fixture
