@@ -64,7 +64,7 @@ def _read_open(descriptor: int, path: str, roots: list[str], policy: MediaPolicy
         raise _outside(path)
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode):
-        raise InvalidInput(f"{path} is not a regular file; name one image or PDF", path=path)
+        raise InvalidInput(f"{path} is not a regular file; name one file", path=path)
     check_size(status.st_size, policy)
     with os.fdopen(descriptor, "rb", closefd=False) as stream:
         data = stream.read(policy.max_bytes + 1)
@@ -96,7 +96,7 @@ def _read_key(filesystem: Any, key: str, uri: str, policy: MediaPolicy) -> bytes
         if info.type == pyarrow.fs.FileType.NotFound:
             raise NotFound(f"no file at {uri}", path=uri)
         if info.type != pyarrow.fs.FileType.File:
-            raise InvalidInput(f"{uri} is not a file; name one image or PDF", path=uri)
+            raise InvalidInput(f"{uri} is not a file; name one file", path=uri)
         check_size(info.size or 0, policy)
         with filesystem.open_input_stream(key) as stream:
             data: bytes = stream.read(policy.max_bytes + 1)

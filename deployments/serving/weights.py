@@ -34,6 +34,9 @@ EMBEDDED: dict[str, dict[str, str]] = {
             "e47acedf663230f8863ff1ab0e64dd2d82b838fceb5957146dab185a89d6215c"
         ),
     },
+    "faster_whisper": {
+        "assets/silero_vad_v6.onnx": "4cbf549b8326f60f80f2536d9eefeb450a9abe83365a098031c89719f1be17d2",
+    },
     "pocketsphinx": {
         "model/en-us/en-us.lm.bin": "db21d0642286677699e6dbc859d2e5395570222361999387ce60f6e1d01995d6",
         "model/en-us/cmudict-en-us.dict": "20b5c293e1f311fb375fe067e500ec5636f4fc7af5594967263696def9b23bfe",

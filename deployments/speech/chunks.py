@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from deployments.serving import weights
 from deployments.serving.audio import SAMPLE_RATE, Samples
 from deployments.speech.types import Piece
 
@@ -34,7 +35,12 @@ def speech_intervals(samples: Samples, chunk_s: float) -> list[Interval]:
 
 
 def load_voice_detector() -> None:
-    """Load Silero now rather than at the first request."""
+    """Load Silero now rather than at the first request.
+
+    Raises:
+        WeightsMissing, WeightsCorrupt: see `deployments.serving.weights`.
+    """
+    weights.resolve("package:faster_whisper/assets")
     from faster_whisper.vad import get_vad_model
 
     get_vad_model()
