@@ -47,7 +47,7 @@ def measure(base_url: str, report: Report) -> None:
     for threads, rates in plain.items():
         what = f"plain PaddleOCR on ONNX Runtime, {f'{threads} threads' if threads else 'its own number of threads'}"
         report.row("ocr", what, statistics.median(rates), "pages/s")
-    # OpenVINO computes in bfloat16. With AMX that is many times faster than ONNX Runtime's float32, without about twice.
+    # OpenVINO computes in bfloat16: with AMX many times faster than ONNX Runtime's float32, without about twice.
     amx = "amx_bf16" in Path("/proc/cpuinfo").read_text()
     what = f"pages over HTTP / best plain PaddleOCR, same text, CPU {'with' if amx else 'without'} AMX"
     report.ratio("ocr", what, served / best, at_least=3 if amx else 1.5)
