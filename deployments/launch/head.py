@@ -30,13 +30,9 @@ def start(host: str, port: int, config: Path) -> Instance:
     temp_dir = f"/tmp/srm-{name}"  # noqa: S108 - not predictable
     instance.remove_last()
     ensure_token()
-    ports = {
-        "stats": instance.free_port(8404),
-        "metrics": instance.free_port(9101),
-        "fallback": instance.free_port(8500),
-        "replicas": _free_range(33000),
-    }
-    gcs_port, dashboard_port = instance.free_port(6379), instance.free_port(8265)
+    ports = instance.free_ports(gcs=6379, dashboard=8265, stats=8404, metrics=9101, fallback=8500)
+    ports["replicas"] = _free_range(33000)
+    gcs_port, dashboard_port = ports["gcs"], ports["dashboard"]
     command = [
         str(Path(sys.executable).parent / "ray"), "start", "--head", "--block", "--disable-usage-stats",
         f"--port={gcs_port}", f"--temp-dir={temp_dir}", "--include-dashboard=true", "--dashboard-host=127.0.0.1",

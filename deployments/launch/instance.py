@@ -9,6 +9,7 @@ import shutil
 import signal
 import socket
 import time
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -108,11 +109,23 @@ def remove_last() -> None:
         file.unlink()
 
 
-def free_port(preferred: int, host: str = "127.0.0.1") -> int:
-    """`preferred` if nothing listens there, else some free port outside Ray's worker range (10002-19999)."""
+def free_port(preferred: int, host: str = "127.0.0.1", but: Collection[int] = ()) -> int:
+    """`preferred` if nothing listens there, else some free port outside Ray's worker range (10002-19999).
+
+    Args:
+        but: ports promised to others already.
+    """
     first = 20000 + os.getpid() % 5000
     ports: tuple[int, ...] = (preferred, *range(first, 32000))
-    return next(port for port in ports if port_is_free(port, host))
+    return next(port for port in ports if port not in but and port_is_free(port, host))
+
+
+def free_ports(**preferred: int) -> dict[str, int]:
+    """A free port for each name, no two the same."""
+    chosen: dict[str, int] = {}
+    for name, port in preferred.items():
+        chosen[name] = free_port(port, but=chosen.values())
+    return chosen
 
 
 def port_is_free(port: int, host: str) -> bool:

@@ -113,16 +113,24 @@ async def test_a_client_cannot_lift_the_servers_timeout_by_a_header(cluster: Clu
 
 
 def test_batching_knobs_change_without_a_restart(cluster: Cluster, client: httpx.Client) -> None:
-    before = {client.get("/echo/inside").json()["pid"] for _ in range(20)}
+    def replicas() -> set[int]:
+        return {client.get("/echo/inside").json()["pid"] for _ in range(20)}
+
+    def say_until_batches_hold(size: int) -> None:
+        """Serve reports the application as running before each replica has taken its new knobs."""
+        deadline = time.monotonic() + 20
+        while {client.post("/echo/say", params={"text": "a b c"}).json()["batch"] for _ in range(8)} != {size}:
+            assert time.monotonic() < deadline, f"batches of {size} did not come"
+            time.sleep(0.3)
+
+    before = replicas()
     config = yaml.safe_load(cluster.config.read_text())
-    config["applications"][0]["deployments"][0]["user_config"] = {"max_batch_size": 1}
+    echo = config["applications"][0]["deployments"][0]
     changed = cluster.home / "changed.yaml"
-    changed.write_text(yaml.safe_dump(config))
-    result = cluster.sensorium("serve", "--config", str(changed), "--port", str(cluster.instance.port))
-    assert result.returncode == 0, result.stderr
-    assert {client.get("/echo/inside").json()["pid"] for _ in range(20)} == before
-    assert client.post("/echo/say", params={"text": "a b c"}).json()["batch"] == 1
-    config["applications"][0]["deployments"][0]["user_config"] = {"max_batch_size": 8}
-    changed.write_text(yaml.safe_dump(config))
-    assert cluster.sensorium("serve", "--config", str(changed), "--port", str(cluster.instance.port)).returncode == 0
-    assert client.post("/echo/say", params={"text": "a b c"}).json()["batch"] == 3
+    for size, expected in ((1, 1), (8, 3)):
+        echo["user_config"] = {"max_batch_size": size}
+        changed.write_text(yaml.safe_dump(config))
+        result = cluster.sensorium("serve", "--config", str(changed), "--port", str(cluster.instance.port))
+        assert result.returncode == 0, result.stderr
+        say_until_batches_hold(expected)
+    assert replicas() <= before

@@ -70,6 +70,16 @@ def test_a_taken_port_is_seen_and_another_is_found() -> None:
     assert instance.port_is_free(port, "127.0.0.1")
 
 
+def test_ports_for_several_uses_are_distinct_even_where_all_the_usual_ones_are_taken() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        chosen = instance.free_ports(gcs=port, dashboard=port, stats=port)
+    assert len(set(chosen.values())) == 3
+    assert port not in chosen.values()
+
+
 def test_the_base_url_of_an_open_instance_is_still_reachable_here() -> None:
     assert Instance("n", 1, "0.0.0.0", 8000, 1, 1, "", "").base_url == "http://127.0.0.1:8000"
     assert Instance("n", 1, "10.0.0.5", 80, 1, 1, "", "").base_url == "http://10.0.0.5:80"
