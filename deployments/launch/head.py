@@ -30,13 +30,16 @@ def start(host: str, port: int, config: Path) -> Instance:
     temp_dir = f"/tmp/srm-{name}"  # noqa: S108 - not predictable
     instance.remove_last()
     ensure_token()
-    ports = instance.free_ports(gcs=6379, dashboard=8265, stats=8404, metrics=9101, fallback=8500)
+    ports = instance.free_ports(
+        gcs=6379, dashboard=8265, agent=52365, ray_client=10001, stats=8404, metrics=9101, fallback=8500
+    )
     ports["replicas"] = _free_range(33000)
     gcs_port, dashboard_port = ports["gcs"], ports["dashboard"]
     command = [
         str(Path(sys.executable).parent / "ray"), "start", "--head", "--block", "--disable-usage-stats",
         f"--port={gcs_port}", f"--temp-dir={temp_dir}", "--include-dashboard=true", "--dashboard-host=127.0.0.1",
-        f"--dashboard-port={dashboard_port}", f"--object-store-memory={_object_store_bytes()}",
+        f"--dashboard-port={dashboard_port}", f"--dashboard-agent-listen-port={ports['agent']}",
+        f"--ray-client-server-port={ports['ray_client']}", f"--object-store-memory={_object_store_bytes()}",
     ]  # fmt: skip
     log = instance.state_folder() / "ray.log"
     log.parent.mkdir(parents=True, exist_ok=True)

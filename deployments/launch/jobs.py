@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -26,6 +27,8 @@ def submit(command: str, address: str) -> int:
     Raises:
         LaunchFailed: nothing runs there, or it refuses the job.
     """
+    os.environ.setdefault("RAY_AUTH_MODE", "token")  # as the cluster's; read when Ray is imported
+    from ray.exceptions import AuthenticationError
     from ray.job_submission import JobStatus, JobSubmissionClient
 
     try:
@@ -33,7 +36,7 @@ def submit(command: str, address: str) -> int:
         job = client.submit_job(
             entrypoint=f"cd {shlex.quote(str(Path.cwd()))} && {command}" if address == "local" else command
         )
-    except (ConnectionError, RuntimeError) as error:
+    except (ConnectionError, RuntimeError, AuthenticationError) as error:
         raise LaunchFailed(f"{address} does not take jobs: {' '.join(str(error).split())[:300]}") from error
     print(f"job {job}", flush=True)
 
