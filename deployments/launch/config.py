@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from deployments.launch.errors import LaunchFailed
+from deployments.launch.instance import local_url
 
 
 def read(path: Path, host: str, port: int) -> dict[str, Any]:
@@ -27,14 +28,10 @@ def read(path: Path, host: str, port: int) -> dict[str, Any]:
     config["http_options"] = {**config.get("http_options", {}), "host": host, "port": port}
     for application in config["applications"]:
         if application["name"] == "front":
-            application["args"] = {**(application.get("args") or {}), "base_url": _loopback_url(host, port)}
+            application["args"] = {**(application.get("args") or {}), "base_url": local_url(host, port)}
     return config
 
 
 def services(config: dict[str, Any]) -> dict[str, str]:
     """Application name -> route prefix, in the order of the file."""
     return {application["name"]: application["route_prefix"] for application in config["applications"]}
-
-
-def _loopback_url(host: str, port: int) -> str:
-    return f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}"  # noqa: S104 - compared, not bound

@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from deployments.launch import instance
+from deployments.launch import instance, token
 from deployments.launch.environment import local_environment
 from deployments.launch.errors import LaunchFailed
 from deployments.launch.instance import Instance
@@ -29,7 +29,7 @@ def start(host: str, port: int, config: Path) -> Instance:
     # Unix sockets live below it, whose paths may have 107 bytes, 56 of them Ray's node id: short, and in /tmp.
     temp_dir = f"/tmp/srm-{name}"  # noqa: S108 - not predictable
     instance.remove_last()
-    ensure_token()
+    token.ensure()
     ports = instance.free_ports(
         gcs=6379, dashboard=8265, agent=52365, ray_client=10001, stats=8404, metrics=9101, fallback=8500
     )
@@ -56,17 +56,6 @@ def start(host: str, port: int, config: Path) -> Instance:
     instance.save(started)
     _await_dashboard(started, process, log)
     return started
-
-
-def ensure_token() -> None:
-    """Make `~/.ray/auth_token`, which Ray's own tools look for, if there is none yet."""
-    file = Path(os.environ.get("RAY_AUTH_TOKEN_PATH", Path.home() / ".ray" / "auth_token"))
-    if "RAY_AUTH_TOKEN" in os.environ or file.exists():
-        return
-    file.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as stream:
-        stream.write(secrets.token_hex(32))
 
 
 def _await_dashboard(started: Instance, process: subprocess.Popen[bytes], log: Path) -> None:

@@ -34,12 +34,16 @@ class Instance:
 
     @property
     def base_url(self) -> str:
-        host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host  # noqa: S104 - compared, not bound
-        return f"http://{host}:{self.port}"
+        return local_url(self.host, self.port)
 
     @property
     def dashboard_url(self) -> str:
         return f"http://127.0.0.1:{self.dashboard_port}"
+
+
+def local_url(host: str, port: int) -> str:
+    """Where programs on this machine reach a server that listens on `host`."""
+    return f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}"  # noqa: S104 - compared, not bound
 
 
 def state_folder() -> Path:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import Any
 
 import httpx
 
+from deployments.launch import token
 from deployments.launch.errors import LaunchFailed
 
 PATH = "/api/serve/applications/"
@@ -19,7 +18,7 @@ def put_config(dashboard_url: str, config: dict[str, Any]) -> None:
     Raises:
         LaunchFailed: Serve refused it, with its reason.
     """
-    response = httpx.put(dashboard_url + PATH, json=config, headers=_headers(), timeout=120)
+    response = httpx.put(dashboard_url + PATH, json=config, headers=token.headers(), timeout=120)
     if response.status_code != httpx.codes.OK:
         raise LaunchFailed(f"Ray Serve refused the configuration: {_reason(response)}")
 
@@ -31,21 +30,13 @@ def get_details(dashboard_url: str) -> dict[str, Any]:
         LaunchFailed: the token was refused.
     """
     try:
-        response = httpx.get(dashboard_url + PATH, headers=_headers(), timeout=30)
+        response = httpx.get(dashboard_url + PATH, headers=token.headers(), timeout=30)
     except httpx.TransportError:
         return {}
     if response.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
         raise LaunchFailed("Ray refused the token in ~/.ray/auth_token; `make restart` starts with the present one")
     details: dict[str, Any] = response.json() if response.status_code == httpx.codes.OK else {}
     return details
-
-
-def _headers() -> dict[str, str]:
-    token = os.environ.get("RAY_AUTH_TOKEN", "")
-    file = Path(os.environ.get("RAY_AUTH_TOKEN_PATH", Path.home() / ".ray" / "auth_token"))
-    if not token and file.is_file():
-        token = file.read_text().strip()
-    return {"Authorization": f"Bearer {token}"} if token else {}
 
 
 def _reason(response: httpx.Response) -> str:

@@ -122,7 +122,7 @@ class BatchedModel:
             self.failure = error
 
 
-def bind(spec: ModelSpec, *, name: str = "", options: Mapping[str, Any] | None = None, **peers: Any) -> Any:
+def bind(spec: ModelSpec, *, name: str = "", **peers: Any) -> Any:
     """`spec` as a Serve application (or a part of one). YAML may override any option.
 
     Args:
@@ -160,6 +160,5 @@ def bind(spec: ModelSpec, *, name: str = "", options: Mapping[str, Any] | None =
         health_check_timeout_s=15,
         graceful_shutdown_timeout_s=330,
         logging_config={"enable_access_log": False},  # the web layer writes its own
-        **(options or {}),
     )
     return deployment.bind(spec, **peers)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import time
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import httpx
 import yaml
 
-from deployments.launch.head import ensure_token
+from deployments.launch import token
 from tests.serve.conftest import Cluster, sensorium
 
 
@@ -41,11 +40,9 @@ def test_every_service_has_health_docs_and_request_ids(client: httpx.Client) -> 
 def test_metrics_reach_rays_prometheus_endpoint(client: httpx.Client, cluster: Cluster) -> None:
     client.post("/embedding/api/v1/embed", json={"text": "measured"})
     client.post("/embedding/api/v1/embed", json={"text": ""})
-    ensure_token()
-    token = os.environ.get("RAY_AUTH_TOKEN") or (Path.home() / ".ray" / "auth_token").read_text().strip()
-    targets = httpx.get(
-        f"{cluster.instance.dashboard_url}/api/prometheus/sd", headers={"authorization": f"Bearer {token}"}
-    ).json()[0]["targets"]
+    targets = httpx.get(f"{cluster.instance.dashboard_url}/api/prometheus/sd", headers=token.headers()).json()[0][
+        "targets"
+    ]
     wanted = ("ray_sensorium_requests", "ray_sensorium_batch_size", "ray_sensorium_queue_seconds",
               "ray_sensorium_inference_seconds", "ray_sensorium_units", "ray_sensorium_batch_cost")  # fmt: skip
     deadline = time.monotonic() + 45
