@@ -21,13 +21,11 @@ class AdapterMemory:
     Args:
         reader: the base model, without adapters.
         most: adapters in memory at once; the one used longest ago goes first.
-        device, precision: the reader's own, to load it anew.
     """
 
-    def __init__(self, reader: FlorenceReader, most: int, device: str = "cpu", precision: str = "float32") -> None:
+    def __init__(self, reader: FlorenceReader, most: int) -> None:
         self._reader = reader
         self._most = most
-        self._device, self._precision = device, precision
         self._held: OrderedDict[str, AdapterInfo] = OrderedDict()
 
     @property
@@ -61,15 +59,6 @@ class AdapterMemory:
             except InvalidInput as error:
                 reason = error.message.replace(repr(slot), repr(adapter.name))
                 raise InvalidInput(reason, field="adapter", adapter=adapter.name) from error
-            except Exception as error:
-                # It may have left layers in the model: load the base anew, and adapters when they are asked for.
-                self._held.clear()
-                self._reader = FlorenceReader(self._reader.folder, self._device, self._precision)
-                raise InvalidInput(
-                    f"adapter {adapter.name!r} cannot be loaded ({type(error).__name__}: {error}); train it anew",
-                    field="adapter",
-                    adapter=adapter.name,
-                ) from error
             self._held[slot] = adapter
         self._held.move_to_end(slot)
         return slot

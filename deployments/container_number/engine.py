@@ -73,7 +73,7 @@ class ContainerNumberEngine:
     def __init__(
         self, reader: FlorenceReader, adapters: AdapterFolder, config: ContainerNumberConfig, name: str
     ) -> None:
-        self._reader = AdapterMemory(reader, config.max_adapters, config.device, config.precision)
+        self._reader = AdapterMemory(reader, config.max_adapters)
         self._adapters = adapters
         self._config = config
         self._card = ModelCard(
