@@ -8,7 +8,7 @@ BIN := .venv/bin
 export OMP_WAIT_POLICY := PASSIVE
 export GOMP_SPINCOUNT := 0
 
-.PHONY: help install serve stop restart status logs test test-unit check format bench lock
+.PHONY: help install serve stop restart status logs test test-unit test-cluster check format bench lock
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -36,6 +36,9 @@ test: install ## all tests
 
 test-unit: install ## the tests that start no Ray
 	@$(BIN)/pytest tests/unit $(PYTEST_ARGS)
+
+test-cluster: install ## several Ray nodes on this machine: autoscaling, GPU shares, what fails when something dies
+	@$(BIN)/pytest tests/cluster -m cluster $(PYTEST_ARGS)
 
 check: install ## format, lint, types, import arrows
 	@$(BIN)/ruff format --check .
