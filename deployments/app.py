@@ -51,8 +51,8 @@ def _load_ocr(config: OcrConfig) -> OcrEngine:
 async def _ocr_app(args: OcrArgs, replica: BatchedModel) -> ASGIApp:
     import ray
 
+    from deployments.database.database_url import refuse_sqlite_on_many_nodes
     from deployments.ocr.routes import build_router
-    from deployments.ocr.store.database_url import refuse_sqlite_on_many_nodes
     from deployments.ocr.store.open_store import open_store
 
     url = None if args.database is None else os.path.expandvars(args.database)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 
-from deployments.ocr.clean_text import clean_text
+from deployments.database.clean_text import clean_text
 from deployments.ocr.extraction import Outcome
 from deployments.ocr.store.records import Execution, StoredExecution
 from deployments.ocr.types import TextBox

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import uuid
-from datetime import datetime
-
 from sqlalchemy import Select, func, literal, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from sqlalchemy.orm import joinedload
 
+from deployments.database.cursors import cursor_after, parse_cursor
+from deployments.database.ids import known_id
 from deployments.ocr.store.execution_rows import stored_execution
 from deployments.ocr.store.records import ExecutionFilter, ExecutionPage, StoredExecution
 from deployments.ocr.store.tables import OCRExecution, OCRTextBox
-from deployments.serving.errors import InvalidInput, NotFound
+from deployments.serving.errors import NotFound
 
 
 async def read_execution(connection: AsyncConnection, execution_id: str) -> StoredExecution:
@@ -24,7 +21,7 @@ async def read_execution(connection: AsyncConnection, execution_id: str) -> Stor
         NotFound: there is none with this id.
     """
     async with AsyncSession(connection) as session:
-        if (known := _as_uuid(execution_id)) is not None:
+        if (known := known_id(execution_id)) is not None:
             row = await session.get(OCRExecution, known, options=[joinedload(OCRExecution.text_boxes)])
             if row is not None:
                 return stored_execution(row, row.text_boxes, len(row.text_boxes))
@@ -44,14 +41,14 @@ async def read_page(
     )
     query = _filtered(select(OCRExecution, counted), where)
     if cursor is not None:
-        created_at, last_id = _parse_cursor(cursor)
+        created_at, last_id = parse_cursor(cursor)
         after = tuple_(literal(created_at, OCRExecution.created_at.type), literal(last_id, OCRExecution.id.type))
         query = query.where(tuple_(OCRExecution.created_at, OCRExecution.id) < after)
     query = query.order_by(OCRExecution.created_at.desc(), OCRExecution.id.desc()).limit(limit + 1)
     async with AsyncSession(connection) as session:
         found = [stored_execution(row, (), count) for row, count in await session.execute(query)]
     page = found[:limit]
-    return ExecutionPage(tuple(page), _cursor_after(page[-1]) if len(found) > limit else None)
+    return ExecutionPage(tuple(page), cursor_after(page[-1].created_at, page[-1].id) if len(found) > limit else None)
 
 
 def _filtered(query: Select[OCRExecution, int], where: ExecutionFilter) -> Select[OCRExecution, int]:
@@ -63,25 +60,3 @@ def _filtered(query: Select[OCRExecution, int], where: ExecutionFilter) -> Selec
     if where.until is not None:
         query = query.where(OCRExecution.created_at < where.until)
     return query
-
-
-def _cursor_after(last: StoredExecution) -> str:
-    return base64.urlsafe_b64encode(f"{last.created_at.isoformat()} {last.id}".encode()).decode().rstrip("=")
-
-
-def _parse_cursor(cursor: str) -> tuple[datetime, str]:
-    try:
-        moment, _, last_id = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode().partition(" ")
-        created_at = datetime.fromisoformat(moment)
-        if created_at.tzinfo is not None:
-            return created_at, str(uuid.UUID(last_id))
-    except (binascii.Error, ValueError):
-        pass
-    raise InvalidInput("`cursor` is not one that a list of executions gave; begin without one", field="cursor")
-
-
-def _as_uuid(text: str) -> str | None:
-    try:
-        return str(uuid.UUID(text))
-    except ValueError:
-        return None

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import secrets
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from deployments.ocr.clean_text import clean_text
+from deployments.database.clean_text import clean_text
+from deployments.database.ids import time_ordered_id
 from deployments.ocr.store.records import Execution, StoredExecution
 from deployments.ocr.store.tables import OCRExecution, OCRTextBox
 from deployments.ocr.types import TextBox
@@ -56,16 +55,10 @@ class NewExecution:
 
 
 def name_executions(executions: Sequence[Execution], now: datetime) -> list[NewExecution]:
-    """Give each execution an id: UUID version 7 (RFC 9562, section 5.7), so ids sort by time and then by position.
-
-    48 bits of milliseconds, 12 bits of position (`rand_a`, section 6.2 method 1), 62 random bits.
-    """
-    milliseconds = int(now.timestamp() * 1000)
-    named = []
-    for position, execution in enumerate(executions):
-        number = milliseconds << 80 | 0x7 << 76 | min(position, 0xFFF) << 64 | 0b10 << 62 | secrets.randbits(62)
-        named.append(NewExecution(str(uuid.UUID(int=number)), now, execution))
-    return named
+    """Give each execution an id that sorts by time, and then by its position."""
+    return [
+        NewExecution(time_ordered_id(now, position), now, execution) for position, execution in enumerate(executions)
+    ]
 
 
 def execution_row(new: NewExecution) -> Row:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from deployments.ocr.store.database import Database
-from deployments.ocr.store.database_url import parse_database_url
+from deployments.database.database import Database
+from deployments.database.database_url import parse_database_url
 from deployments.ocr.store.execution_store import ExecutionStore, NullStore
+from deployments.ocr.store.migrations import MIGRATIONS
 from deployments.ocr.store.sql_store import SqlStore
 
 
@@ -20,5 +21,5 @@ async def open_store(url: str | None) -> ExecutionStore:
     if url is None:
         return NullStore()
     database = Database(parse_database_url(url))
-    await database.open()
+    await database.open(MIGRATIONS)
     return SqlStore(database)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from deployments.ocr.store.database import Database
+from deployments.database.database import Database
 from deployments.ocr.store.execution_reads import read_execution, read_page
 from deployments.ocr.store.execution_rows import NewExecution, name_executions
 from deployments.ocr.store.execution_writes import ExecutionWriter

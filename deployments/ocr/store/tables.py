@@ -9,7 +9,7 @@ from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, MetaData, Uniqu
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
-from deployments.ocr.store.column_types import CleanText, UtcDateTime
+from deployments.database.column_types import CleanText, UtcDateTime
 
 Json = JSON().with_variant(JSONB(), "postgresql")
 

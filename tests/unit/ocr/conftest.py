@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from deployments.ocr.store.database import Database
-from deployments.ocr.store.database_url import parse_database_url
+from deployments.database.database import Database
+from deployments.database.database_url import parse_database_url
+from deployments.ocr.store.migrations import MIGRATIONS
 from deployments.ocr.store.sql_store import SqlStore
 from tests.unit.ocr.postgres import PostgresServer, postgres_programs
 
@@ -37,7 +38,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 async def store(database_url: str) -> AsyncIterator[SqlStore]:
     """An open, empty store."""
     database = Database(parse_database_url(database_url), retry_delays_s=(0.01, 0.05))
-    await database.open()
+    await database.open(MIGRATIONS)
     opened = SqlStore(database)
     yield opened
     await opened.close()

@@ -9,9 +9,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from deployments.ocr.store.database import Database
-from deployments.ocr.store.database_url import parse_database_url
+from deployments.database.database import Database
+from deployments.database.database_url import parse_database_url
 from deployments.ocr.store.execution_store import NullStore
+from deployments.ocr.store.migrations import MIGRATIONS
 from deployments.ocr.store.open_store import open_store
 from deployments.ocr.store.records import Execution, ExecutionFilter, StoredExecution
 from deployments.ocr.store.sql_store import SqlStore
@@ -174,7 +175,7 @@ async def test_repeats_inside_one_batch_are_one_row_with_the_best_outcome(store:
 async def test_racing_repeats_from_several_processes_stores_make_one_row(database_url: str, store: SqlStore) -> None:
     databases = [Database(parse_database_url(database_url)) for _ in range(4)]
     for database in databases:
-        await database.open()
+        await database.open(MIGRATIONS)
     stores = [SqlStore(database) for database in databases]
     # Each store writes the same images in another order: with locks taken in that order they would deadlock.
     rounds = []

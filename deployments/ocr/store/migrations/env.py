@@ -1,4 +1,4 @@
-"""Run by Alembic, on the connection and in the transaction that `deployments.ocr.store.migrate` opened."""
+"""Run by Alembic, on the connection and in the transaction that `deployments.database.migrate` opened."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from deployments.ocr.store.tables import Base
 context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=Base.metadata,
+    # Other stores may keep their tables in the same database.
+    include_name=lambda name, kind, parents: kind != "table" or name in Base.metadata.tables,
     render_as_batch=True,  # SQLite cannot alter most things in place
 )
 with context.begin_transaction():

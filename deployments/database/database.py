@@ -1,6 +1,6 @@
 """One database: opened and migrated, transactions with short retries, and one error when it stays away.
 
-Knows no table; whatever else a service must keep (tasks, say) can share it with the executions.
+Knows no table: each store brings its own, and its migrations.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError, StatementError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from deployments.ocr.store.engines import READ_ONLY, make_engine
-from deployments.ocr.store.migrate import migrate
+from deployments.database.engines import READ_ONLY, make_engine
+from deployments.database.migrate import migrate
 from deployments.serving.errors import SensoriumError, StoreUnavailable
 
 logger = logging.getLogger(__name__)
@@ -55,8 +55,11 @@ class Database:
         """`sqlite` or `postgresql`."""
         return self.url.get_backend_name()
 
-    async def open(self) -> None:
+    async def open(self, migrations: Path) -> None:
         """Make the file's folder, and bring the schema up to date.
+
+        Args:
+            migrations: the Alembic folder of the store whose tables are meant.
 
         Raises:
             StoreUnavailable: the database does not answer, refuses us, or has a newer schema than ours.
@@ -64,7 +67,7 @@ class Database:
         try:
             if self.dialect == "sqlite" and self.url.database:
                 await asyncio.to_thread(Path(self.url.database).parent.mkdir, parents=True, exist_ok=True)
-            await self._retrying(lambda: migrate(self.url))
+            await self._retrying(lambda: migrate(self.url, migrations))
         except CommandError as error:
             raise StoreUnavailable(
                 f"the database {self} has a schema that this version does not know ({error}); run the newer version"
@@ -113,7 +116,7 @@ class Database:
     def _unavailable(self) -> StoreUnavailable:
         # What the driver says can name hosts and roles: it is logged, and stays out of the reply.
         return StoreUnavailable(
-            f"the database of executions ({self.dialect}) does not answer; try again later", retry_after_s=3
+            f"the service's database ({self.dialect}) does not answer; try again later", retry_after_s=3
         )
 
     def __str__(self) -> str:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from sqlalchemy import DateTime, Dialect, Text
 from sqlalchemy.types import TypeDecorator
 
-from deployments.ocr.clean_text import clean_text
+from deployments.database.clean_text import clean_text
 
 
 class CleanText(TypeDecorator[str]):
