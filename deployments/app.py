@@ -14,6 +14,7 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI
 
+from deployments import measures
 from deployments.container_number.crop_requests import ContainerNumberConfig
 from deployments.container_number.engine import ContainerNumberEngine
 from deployments.ocr.engine import OcrEngine
@@ -39,7 +40,8 @@ from deployments.web.settings import WebSettings
 
 def ocr(args: OcrArgs) -> Any:
     """The OCR service: images and documents to text boxes, under `/ocr`."""
-    return bind(_spec("ocr", args, load=partial(_load_ocr, args.model), build_app=partial(_ocr_app, args)))
+    load = partial(_load_ocr, args.model)
+    return bind(_spec("ocr", args, load=load, build_app=partial(_ocr_app, args), measure=measures.ocr))
 
 
 def _load_ocr(config: OcrConfig) -> OcrEngine:
@@ -72,7 +74,8 @@ def embedding(args: EmbeddingArgs) -> Any:
     from deployments.embedding.engine import load_engine
 
     load = partial(load_engine, args.model)
-    return bind(_spec("embedding", args, load=load, build_app=partial(_embedding_app, args)))
+    build = partial(_embedding_app, args)
+    return bind(_spec("embedding", args, load=load, build_app=build, measure=measures.embedding))
 
 
 async def _embedding_app(args: EmbeddingArgs, replica: BatchedModel) -> ASGIApp:
@@ -88,7 +91,8 @@ def speech(args: SpeechArgs) -> Any:
     """
 
     def spec(config: SpeechConfig, **face: Any) -> ModelSpec:
-        return _spec("speech", args, load=partial(_load_speech, config), optional=True, **face)
+        load = partial(_load_speech, config)
+        return _spec("speech", args, load=load, optional=True, measure=measures.speech, **face)
 
     first, *others = args.backends
     peers = {config.backend: bind(spec(config), name=f"speech-{config.backend}") for config in others}
@@ -113,7 +117,8 @@ async def _speech_app(args: SpeechArgs, replica: BatchedModel) -> ASGIApp:
 def container_number(args: ContainerNumberArgs) -> Any:
     """The container-number service: pictures to ISO 6346 numbers, under `/container-number`. Asks OCR by handle."""
     load = partial(_load_container_number, args.model)
-    return bind(_spec("container-number", args, load=load, build_app=partial(_container_number_app, args)))
+    build = partial(_container_number_app, args)
+    return bind(_spec("container-number", args, load=load, build_app=build, measure=measures.crops))
 
 
 def _load_container_number(config: ContainerNumberConfig) -> ContainerNumberEngine:
@@ -131,7 +136,8 @@ async def _container_number_app(args: ContainerNumberArgs, replica: BatchedModel
     adapters = AdapterFolder(Path(str(card.notes["adapter_folder"])), str(card.notes["weights_sha256"]), card.model)
     finder = None if args.ocr_application is None else OcrTextFinder(ApplicationRunner(args.ocr_application))
     policy = args.model.policy.with_environment(os.environ)
-    router = build_router(replica.runner, finder, adapters, policy, args.limits)
+    found = partial(replica.runner.metrics.work, "container_numbers")
+    router = build_router(replica.runner, finder, adapters, policy, args.limits, on_numbers=found)
     return _face("container-number", "container numbers", args, card, router)
 
 
@@ -143,6 +149,7 @@ def front(args: FrontArgs) -> Any:
         from deployments.front.app import create_front_app
         from deployments.front.probe import HttpProbe
         from deployments.front.services import entries
+        from deployments.serving.ray_metrics import RayHttpMetrics, replica_name
 
         return create_front_app(
             services=entries(args.services),
@@ -150,6 +157,7 @@ def front(args: FrontArgs) -> Any:
             version=version("sensorium"),
             settings=_web_settings(args.web),
             public_url=args.base_url,
+            metrics=RayHttpMetrics("front", replica_name()),
         )
 
     options = {"enable_access_log": False}  # the web layer writes its own
@@ -173,6 +181,8 @@ def _spec(service: str, args: ServiceArgs, **rest: Any) -> ModelSpec:
 def _face(
     service: str, name: str, args: ServiceArgs, card: ModelCard, router: APIRouter, lifespan: Any = None
 ) -> ASGIApp:
+    from deployments.serving.ray_metrics import RayHttpMetrics, replica_name
+
     return create_app(
         service=service,
         title=f"Sensorium {name}",
@@ -181,6 +191,7 @@ def _face(
         health=CardHealth(card),
         settings=_web_settings(args.web),
         lifespan=lifespan,
+        metrics=RayHttpMetrics(service, replica_name()),
     )
 
 

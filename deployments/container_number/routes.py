@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -12,7 +13,7 @@ from deployments.container_number.adapter_folder import AdapterFolder
 from deployments.container_number.call_body import read_call
 from deployments.container_number.found_text import TextFinder
 from deployments.container_number.limits import ContainerNumberLimits
-from deployments.container_number.number_reader import READERS, CropRunner, NumberReader, ReaderName
+from deployments.container_number.number_reader import READERS, CropRunner, NumberReader, PictureNumbers, ReaderName
 from deployments.container_number.picture_batch import read_pictures
 from deployments.container_number.replies import adapters_reply, image_reply, read_reply
 from deployments.container_number.reply_models import AdaptersReply, ReadReply
@@ -26,6 +27,7 @@ def build_router(
     adapters: AdapterFolder,
     policy: MediaPolicy,
     limits: ContainerNumberLimits | None = None,
+    on_numbers: Callable[[int], None] = lambda count: None,
 ) -> APIRouter:
     """The routes of the container-number service, without its base path. They raise `deployments.serving.errors` only.
 
@@ -33,6 +35,7 @@ def build_router(
         text_finder: the OCR service; None leaves `reader=florence` alone, which is then the default.
         adapters: the same folder as the engine's.
         policy: limits on the images; its `media_roots` are where `private_imgs` may lie.
+        on_numbers: told how many numbers a call found, for the metrics.
     """
     limits = limits or ContainerNumberLimits()
     reader = NumberReader(runner, text_finder, policy)
@@ -45,6 +48,7 @@ def build_router(
         async with read_call(request, limits.max_images, default) as call:
             await asyncio.to_thread(adapters.choose, call.adapter)
             outcomes = await read_pictures(reader, call, policy, limits.parallel_images)
+        on_numbers(sum(len(outcome.found.numbers) for outcome in outcomes if isinstance(outcome.found, PictureNumbers)))
         images = [image_reply(outcome.name, outcome.found, outcome.duration_ms) for outcome in outcomes]
         return _json(read_reply(images, call.reader, call.adapter, current_request_id()))
 

@@ -16,6 +16,7 @@ from deployments.front.page import Page
 from deployments.front.probe import HealthBoard, Probe
 from deployments.front.routes import build_router
 from deployments.front.types import ServiceEntry
+from deployments.serving.metrics import HttpMetrics
 from deployments.web.app import create_app
 from deployments.web.errors import answer_sensorium_error
 from deployments.web.health import Health
@@ -30,6 +31,7 @@ def create_front_app(
     settings: WebSettings,
     public_url: str = "http://127.0.0.1:8000",
     refresh_s: float = 5.0,
+    metrics: HttpMetrics | None = None,
 ) -> FastAPI:
     """The page that lists `services`, their health together, and the answer to every path that no service owns.
 
@@ -59,6 +61,7 @@ def create_front_app(
         health=_Itself(),
         settings=replace(settings, api_keys=()),
         lifespan=lifespan,
+        metrics=metrics,
     )
     app.add_exception_handler(404, missing)
     return app

@@ -11,11 +11,15 @@ from typing import Any
 from deployments.serving.batching import Batching
 from deployments.serving.engine import Engine, ModelCard
 from deployments.serving.errors import BackendMissing, SensoriumError
-from deployments.serving.metrics import RayMetrics
+from deployments.serving.metrics import Metrics
 from deployments.serving.peers import PeerRunner
 from deployments.serving.runner import EngineRunner
 
 ASGIApp = Callable[..., Awaitable[None]]
+
+
+def _worth_nothing(result: Any) -> Mapping[str, float]:
+    return {}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +34,8 @@ class ModelSpec:
     optional: bool = False
     """A model that does not load leaves the replica up and empty, because another backend can answer."""
     batching: Batching = field(default_factory=Batching)
+    measure: Callable[[Any], Mapping[str, float]] = _worth_nothing
+    """What a result was worth: amounts by kind, see `deployments.serving.metrics.WORK`."""
     pool_threads: int = 2
     stuck_after_s: float = 600.0
 
@@ -49,14 +55,17 @@ class BatchedModel:
             spec.load,
             spec.batching,
             make_metrics=self._metrics,
+            measure=spec.measure,
             pool_threads=spec.pool_threads,
             stuck_after_s=spec.stuck_after_s,
         )
         self.failure: SensoriumError | None = None
         """Why an optional model is not loaded."""
 
-    def _metrics(self, card: ModelCard) -> RayMetrics:
-        return RayMetrics(self.spec.service, card.backend)
+    def _metrics(self, card: ModelCard) -> Metrics:
+        from deployments.serving.ray_metrics import RayMetrics, gpu_share, replica_name
+
+        return RayMetrics(self.spec.service, card.backend, replica_name(), gpu_share())
 
     async def run(self, request: Any) -> Any:
         """One request from a peer deployment, through its handle.

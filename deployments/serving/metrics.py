@@ -1,13 +1,57 @@
-"""The metrics of every service, named once. `Metrics` is what the runner reports to; `RayMetrics` sends it to
-Ray's Prometheus endpoint (where every name gets the prefix `ray_`)."""
+"""The metrics of every service, named once. `Metrics` is what the runner reports to and `HttpMetrics` what the web
+layer reports to; `deployments.serving.ray_metrics` sends both to Ray's Prometheus endpoint.
+
+Prometheus sees each name with the prefix `ray_`, and counters with the suffix `_total`.
+"""
 
 from __future__ import annotations
 
 from typing import Protocol
 
+from deployments.serving.batching import Batching
+
 SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0]
-SIZES = [1, 2, 4, 8, 16, 32, 64, 128, 256]
+SIZES = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0]
 COSTS = [float(4**power) for power in range(2, 15)]
+
+#: name: meaning. Labels: service, replica, status (HTTP), code (`ok`, an error's code, `client_closed`).
+HTTP_COUNTERS = {"sensorium_http_requests": "HTTP requests ended, health and docs left out."}
+#: Labels of these and all below: service, replica; those after HTTP's also `backend`.
+HTTP_HISTOGRAMS = {
+    "sensorium_http_seconds": ("An HTTP request, from its headers to the response's last byte.", SECONDS)
+}
+
+#: Labelled also by `code`.
+CODED_COUNTERS = {"sensorium_requests": "Requests to the model ended, by outcome. One HTTP request may make several."}
+COUNTERS = {
+    "sensorium_units": "Units (pages, texts, chunks of speech, crops) that the model computed.",
+    "sensorium_units_abandoned": "Units computed for callers that had left.",
+}
+WORK = {
+    "pages": "Pages and images that OCR read.",
+    "text_boxes": "Lines of text that OCR found.",
+    "tokens": "Tokens that the embedding model read.",
+    "audio_seconds": "Seconds of sound transcribed.",
+    "crops": "Crops that the container-number model read.",
+    "container_numbers": "Container numbers answered.",
+}
+"""What requests were worth to their callers, as counters `sensorium_<name>`."""
+HISTOGRAMS = {
+    "sensorium_request_seconds": ("A request to the model, waiting included.", SECONDS),
+    "sensorium_queue_seconds": ("Waiting for a batch.", SECONDS),
+    "sensorium_inference_seconds": ("One batch in the model.", SECONDS),
+    "sensorium_batch_size": ("Units in a batch.", SIZES),
+    "sensorium_batch_cost": ("Cost of a batch (pixels, tokens, milliseconds of sound).", COSTS),
+}
+GAUGES = {
+    "sensorium_queue_units": "Units waiting for a batch.",
+    "sensorium_queue_cost": "Sum of their costs.",
+    "sensorium_queue_limit": "Cost that may wait before requests are refused (`max_queued_cost`).",
+    "sensorium_batch_limit": "Units that fit one batch (`max_batch_size`).",
+    "sensorium_ongoing": "Requests to the model inside, waiting or running.",
+    "sensorium_ongoing_limit": "Requests that may be inside before others are refused (`max_requests`).",
+    "sensorium_gpu_share": "GPUs that Ray reserved for this replica; 0 on a CPU.",
+}
 
 
 class Metrics(Protocol):
@@ -22,8 +66,21 @@ class Metrics(Protocol):
     def batch(self, size: int, cost: int, seconds: float, abandoned: int) -> None:
         """The model ran once; `abandoned` units were computed for callers that had left by its end."""
 
-    def depth(self, units: int, cost: int) -> None:
-        """What waits now."""
+    def state(self, units: int, cost: int, ongoing: int) -> None:
+        """What waits now, and how many requests are inside."""
+
+    def limits(self, batching: Batching) -> None:
+        """The knobs in force."""
+
+    def work(self, kind: str, amount: float) -> None:
+        """A request was worth `amount` (above 0) of `kind`, a key of `WORK`."""
+
+
+class HttpMetrics(Protocol):
+    """One HTTP face's figures. Called from the event loop."""
+
+    def exchange(self, status: int, code: str, seconds: float) -> None:
+        """An HTTP request ended; `code` is `ok`, an error's code, or `client_closed`."""
 
 
 class NoMetrics:
@@ -32,62 +89,7 @@ class NoMetrics:
     def request(self, code: str, seconds: float) -> None: ...
     def queued(self, seconds: float) -> None: ...
     def batch(self, size: int, cost: int, seconds: float, abandoned: int) -> None: ...
-    def depth(self, units: int, cost: int) -> None: ...
-
-
-class RayMetrics:
-    """Counters, gauges and histograms of `ray.util.metrics`, labelled by service and backend."""
-
-    def __init__(self, service: str, backend: str) -> None:
-        from ray.util.metrics import Counter, Gauge, Histogram
-
-        keys = ("service", "backend")
-        tags = {"service": service, "backend": backend}
-
-        def histogram(name: str, text: str, bounds: list[float]) -> Histogram:
-            metric = Histogram(name, description=text, boundaries=bounds, tag_keys=keys)
-            metric.set_default_tags(tags)
-            return metric
-
-        self._requests = Counter(
-            "sensorium_requests", description="Requests ended, by outcome.", tag_keys=(*keys, "code")
-        )
-        self._errors = Counter(
-            "sensorium_errors", description="Requests that failed, by error code.", tag_keys=(*keys, "code")
-        )
-        self._units = Counter("sensorium_units", description="Units the model computed.", tag_keys=keys)
-        self._abandoned = Counter(
-            "sensorium_units_abandoned", description="Units computed for callers that had left.", tag_keys=keys
-        )
-        self._queue_units = Gauge("sensorium_queue_units", description="Units waiting for a batch.", tag_keys=keys)
-        self._queue_cost = Gauge("sensorium_queue_cost", description="Sum of their costs.", tag_keys=keys)
-        for labelled in (self._requests, self._errors, self._units, self._abandoned):
-            labelled.set_default_tags(tags)
-        for gauge in (self._queue_units, self._queue_cost):
-            gauge.set_default_tags(tags)
-        self._request_seconds = histogram("sensorium_request_seconds", "A request in the replica.", SECONDS)
-        self._queue_seconds = histogram("sensorium_queue_seconds", "Waiting for a batch.", SECONDS)
-        self._inference_seconds = histogram("sensorium_inference_seconds", "One batch in the model.", SECONDS)
-        self._batch_size = histogram("sensorium_batch_size", "Units in a batch.", [float(size) for size in SIZES])
-        self._batch_cost = histogram("sensorium_batch_cost", "Cost of a batch (pixels, tokens, ms).", COSTS)
-
-    def request(self, code: str, seconds: float) -> None:
-        self._requests.inc(1, {"code": code})
-        if code != "ok":
-            self._errors.inc(1, {"code": code})
-        self._request_seconds.observe(seconds)
-
-    def queued(self, seconds: float) -> None:
-        self._queue_seconds.observe(seconds)
-
-    def batch(self, size: int, cost: int, seconds: float, abandoned: int) -> None:
-        self._units.inc(size)
-        if abandoned:
-            self._abandoned.inc(abandoned)
-        self._batch_size.observe(size)
-        self._batch_cost.observe(cost)
-        self._inference_seconds.observe(seconds)
-
-    def depth(self, units: int, cost: int) -> None:
-        self._queue_units.set(units)
-        self._queue_cost.set(cost)
+    def state(self, units: int, cost: int, ongoing: int) -> None: ...
+    def limits(self, batching: Batching) -> None: ...
+    def work(self, kind: str, amount: float) -> None: ...
+    def exchange(self, status: int, code: str, seconds: float) -> None: ...

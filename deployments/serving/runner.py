@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
@@ -45,6 +45,7 @@ class EngineRunner(Generic[RequestT, ResultT]):
         load: builds the engine; called once, in the engine thread.
         batching: the knobs; `configure` changes them later.
         make_metrics: called with the loaded model's card.
+        measure: what a result was worth, see `deployments.serving.metrics.WORK`.
         pool_threads: threads for `prepare` and `assemble`.
         stuck_after_s: one batch running longer than this makes `check_health` fail.
     """
@@ -55,12 +56,14 @@ class EngineRunner(Generic[RequestT, ResultT]):
         batching: Batching,
         *,
         make_metrics: Callable[[ModelCard], Metrics] = lambda card: NoMetrics(),
+        measure: Callable[[ResultT], Mapping[str, float]] = lambda result: {},
         pool_threads: int = 2,
         stuck_after_s: float = 600.0,
     ) -> None:
         self._load = load
         self._batching = batching
         self._make_metrics = make_metrics
+        self._measure = measure
         self._metrics: Metrics = NoMetrics()
         self._stuck_after_s = stuck_after_s
         self._queue: BatchQueue[Any] = BatchQueue(batching)
@@ -76,6 +79,11 @@ class EngineRunner(Generic[RequestT, ResultT]):
         return self._loaded().card
 
     @property
+    def metrics(self) -> Metrics:
+        """For figures that only the routes know."""
+        return self._metrics
+
+    @property
     def requests(self) -> int:
         """Requests inside, waiting or running."""
         return self._requests
@@ -84,6 +92,7 @@ class EngineRunner(Generic[RequestT, ResultT]):
         """Change the knobs; the next batch obeys them."""
         self._batching = batching
         self._queue.configure(batching)
+        self._metrics.limits(batching)
 
     async def start(self) -> None:
         """Load and warm the engine.
@@ -115,6 +124,8 @@ class EngineRunner(Generic[RequestT, ResultT]):
             else:
                 result = await self._loop.run_in_executor(self._pool, engine.assemble, request, units, outcomes)
             code = "ok"
+            for kind, amount in self._measure(result).items():
+                self._metrics.work(kind, amount)
             return result
         except SensoriumError as error:
             code = error.code
@@ -127,12 +138,13 @@ class EngineRunner(Generic[RequestT, ResultT]):
         finally:
             self._requests -= 1
             self._metrics.request(code, time.monotonic() - began)
+            self._metrics.state(*self._queue.depth, self._requests)
 
     async def _infer(self, units: Sequence[Any], costs: Sequence[int], on_outcome: OnOutcome | None) -> list[Any]:
         outcomes: list[Any] = [None] * len(units)
         flight = _Flight(units, costs, outcomes=outcomes, missing=len(units), on_outcome=on_outcome)
         self._queue.put(flight)
-        self._metrics.depth(*self._queue.depth)
+        self._metrics.state(*self._queue.depth, self._requests)
         try:
             return await flight.done
         finally:
@@ -172,6 +184,7 @@ class EngineRunner(Generic[RequestT, ResultT]):
             engine = self._load()
             engine.warm_up()
             self._metrics = self._make_metrics(engine.card)
+            self._metrics.limits(self._batching)
             self._engine = engine
         except BaseException as error:  # noqa: BLE001 - handed to whoever called start()
             self._loop.call_soon_threadsafe(_settle, self._started, None, error)
@@ -180,8 +193,9 @@ class EngineRunner(Generic[RequestT, ResultT]):
         while batch := self._queue.take():
             self._batch_started = time.monotonic()
             outcomes = _isolating_infer(engine, [entry.unit for entry in batch])
-            self._finish_batch(batch, outcomes, time.monotonic() - self._batch_started)
-            self._batch_started = None
+            seconds = time.monotonic() - self._batch_started
+            self._batch_started = None  # before its callers hear of it
+            self._finish_batch(batch, outcomes, seconds)
         engine.close()
 
     def _finish_batch(self, batch: list[Entry[Any]], outcomes: Sequence[Any], seconds: float) -> None:
@@ -210,7 +224,7 @@ class EngineRunner(Generic[RequestT, ResultT]):
                 flight.on_outcome(entry.index, len(flight.units), outcome)
             if not flight.missing:
                 _settle(flight.done, flight.outcomes, None)
-        self._metrics.depth(*self._queue.depth)
+        self._metrics.state(*self._queue.depth, self._requests)
 
 
 def _prepare(engine: Engine[RequestT, Any, Any, Any], request: RequestT) -> tuple[Sequence[Any], list[int]]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from fastapi import APIRouter, FastAPI
 from starlette.types import Lifespan
 
+from deployments.serving.metrics import HttpMetrics
 from deployments.web.access_log import attach_default_handler
 from deployments.web.boundary import Boundary
 from deployments.web.docs import DOCS_PATHS, add_docs
@@ -26,6 +27,7 @@ def create_app(
     settings: WebSettings,
     lifespan: Lifespan[FastAPI] | None = None,
     description: str = "",
+    metrics: HttpMetrics | None = None,
 ) -> FastAPI:
     """The HTTP face of one service: its routes, and what all services share around them.
 
@@ -36,6 +38,7 @@ def create_app(
             `deployments.serving.errors` only, and are `async def`: nothing may block the event loop. Only their
             routes are taken: a start or stop belongs in `lifespan`.
         health: asked on every `/health` and `/readyz`.
+        metrics: told of every request but those to health and docs.
     """
     app = FastAPI(
         title=title,
@@ -57,7 +60,8 @@ def create_app(
     add_docs(app)
     describe_shared_behaviour(app, asks_for_key=bool(settings.api_keys))
     install_error_handlers(app)
-    app.add_middleware(Boundary, service=service, settings=settings, open_paths=(*HEALTH_PATHS, *DOCS_PATHS))
+    open_paths = (*HEALTH_PATHS, *DOCS_PATHS)
+    app.add_middleware(Boundary, service=service, settings=settings, open_paths=open_paths, metrics=metrics)
     if settings.access_log:
         attach_default_handler()
     return app

@@ -15,6 +15,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from deployments.serving.errors import SensoriumError
+from deployments.serving.metrics import HttpMetrics, NoMetrics
 from deployments.web.access_log import CLIENT_CLOSED, AccessLog
 from deployments.web.auth import ApiKeys
 from deployments.web.errors import error_response
@@ -29,7 +30,15 @@ logger = logging.getLogger("sensorium.web")
 class Boundary:
     """Everything between the server and the routes of `service`. `open_paths` (without the base path) need no key."""
 
-    def __init__(self, app: ASGIApp, *, service: str, settings: WebSettings, open_paths: Collection[str]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        service: str,
+        settings: WebSettings,
+        open_paths: Collection[str],
+        metrics: HttpMetrics | None = None,
+    ) -> None:
         self._app = app
         self._keys = ApiKeys(settings.api_keys)
         self._open_paths = frozenset(open_paths)
@@ -37,6 +46,7 @@ class Boundary:
         self._timeout_s = settings.request_timeout_s
         self._echo_id = settings.echo_request_id
         self._log = AccessLog(service) if settings.access_log else None
+        self._metrics = metrics or NoMetrics()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         kind = scope["type"]
@@ -83,8 +93,7 @@ class Boundary:
             await self._answer(error, exchange, scope)
         finally:
             request_id.reset(token)
-            if self._log is not None:
-                self._write(self._log, exchange, scope)
+            self._record(exchange, scope)
 
     async def _answer(self, error: Exception, exchange: Exchange, scope: Scope) -> None:
         """Answer what no handler inside has answered. Once the response has started, only cutting it is honest."""
@@ -112,19 +121,25 @@ class Boundary:
         response = error_response(problem, exchange.request_id)
         await response(scope, exchange.receive, exchange.send)
 
-    def _write(self, log: AccessLog, exchange: Exchange, scope: Scope) -> None:
-        client = scope.get("client")
-        log.write(
-            method=scope["method"],
-            path=scope["path"],
-            status=CLIENT_CLOSED if exchange.client_left else exchange.status,
-            seconds=time.perf_counter() - exchange.began,
-            bytes_in=exchange.bytes_in,
-            bytes_out=exchange.bytes_out,
-            request_id=exchange.request_id,
-            error="client_closed" if exchange.client_left else exchange.error,
-            client=client[0] if client else None,
-        )
+    def _record(self, exchange: Exchange, scope: Scope) -> None:
+        status = CLIENT_CLOSED if exchange.client_left else exchange.status
+        error = "client_closed" if exchange.client_left else exchange.error
+        seconds = time.perf_counter() - exchange.began
+        if _route_path(scope) not in self._open_paths:  # probes would drown the latencies of real work
+            self._metrics.exchange(status, error or "ok", seconds)
+        if self._log is not None:
+            client = scope.get("client")
+            self._log.write(
+                method=scope["method"],
+                path=scope["path"],
+                status=status,
+                seconds=seconds,
+                bytes_in=exchange.bytes_in,
+                bytes_out=exchange.bytes_out,
+                request_id=exchange.request_id,
+                error=error,
+                client=client[0] if client else None,
+            )
 
 
 def _route_path(scope: Scope) -> str:

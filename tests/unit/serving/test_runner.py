@@ -44,6 +44,7 @@ class Recorder:
         self.requests: list[str] = []
         self.batches: list[tuple[int, int, int]] = []
         self.waits: list[float] = []
+        self.done: list[tuple[str, float]] = []
 
     def request(self, code: str, seconds: float) -> None:
         self.requests.append(code)
@@ -54,7 +55,12 @@ class Recorder:
     def batch(self, size: int, cost: int, seconds: float, abandoned: int) -> None:
         self.batches.append((size, cost, abandoned))
 
-    def depth(self, units: int, cost: int) -> None: ...
+    def state(self, units: int, cost: int, ongoing: int) -> None: ...
+
+    def limits(self, batching: Batching) -> None: ...
+
+    def work(self, kind: str, amount: float) -> None:
+        self.done.append((kind, amount))
 
 
 @asynccontextmanager
@@ -219,13 +225,29 @@ async def test_loading_failure_reaches_the_starter_and_an_unloaded_runner_says_s
         runner.check_health()
 
 
+async def test_what_a_result_was_worth_is_reported_once_a_request() -> None:
+    recorder = Recorder()
+    runner: EngineRunner[Any, Any] = EngineRunner(
+        EchoEngine,
+        Batching(),
+        make_metrics=lambda card: recorder,
+        measure=lambda result: {"texts": len(result["text"].split())},
+    )
+    await runner.start()
+    await runner.run(Echo("one two three"))
+    with pytest.raises(InvalidInput):
+        await runner.run(Echo("fail"))
+    await runner.close()
+    assert recorder.done == [("texts", 3)]
+
+
 async def test_health_fails_when_a_batch_never_ends() -> None:
     engine = Gated()
-    runner: EngineRunner[Any, Any] = EngineRunner(lambda: engine, Batching(), stuck_after_s=0.05)
+    runner: EngineRunner[Any, Any] = EngineRunner(lambda: engine, Batching(), stuck_after_s=0.5)
     await runner.start()
     task = await _blocked(runner, engine)
     runner.check_health()
-    await asyncio.sleep(0.1)
+    await asyncio.sleep(0.6)
     with pytest.raises(EngineFailed, match="running for more than"):
         runner.check_health()
     engine.gate.set()
