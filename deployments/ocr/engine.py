@@ -72,11 +72,11 @@ class OcrEngine:
             )
         backend, language = choose(self._backends, options)
         started = time.perf_counter()
-        arrays = images.decode(media.read(request.source, self._policy), self._policy)
+        arrays = images.decode(media.read(request.source, self._policy), self._policy, request.pages)
         decode_ms = 1000 * (time.perf_counter() - started)
         return [
             Page(array, backend.name, language, options.use_angle_cls, number, decode_ms)
-            for number, array in enumerate(arrays)
+            for number, array in enumerate(arrays, request.pages.start if request.pages else 0)
         ]
 
     def cost(self, unit: Page) -> int:

@@ -33,6 +33,8 @@ class OcrRequest:
 
     source: MediaSource
     options: OcrOptions = field(default_factory=OcrOptions)
+    pages: range | None = None
+    """Only these pages of the document, from 0; all of them by default."""
 
 
 @dataclass(frozen=True, slots=True)

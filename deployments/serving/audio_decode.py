@@ -28,10 +28,49 @@ def decode(data: bytes, max_duration_s: float, *, name: str = "") -> Samples:
         InvalidInput: a sound file without a single sample.
         UnsupportedMedia: not a sound file, no sound stream, or nothing in it can be decoded.
     """
+    blocks = list(decode_blocks(data, max_duration_s, name=name))
+    samples = np.empty(sum(block.shape[0] for block in blocks), dtype=np.float32)
+    np.concatenate(blocks, out=samples, casting="unsafe")
+    samples /= 32768.0
+    return samples
+
+
+def decode_blocks(data: bytes, max_duration_s: float, *, name: str = "") -> Iterator[Any]:
+    """The same sound as it is decoded: blocks of int16, shape (samples,). Raises as `decode`, on the way."""
+    with _open(data, name) as container:
+        stream = _sound_of(container, name)
+        stated = _stated_s(container, stream)
+        if stated is not None and stated > max_duration_s + 1:  # encoders' padding is not the caller's fault
+            raise _too_long(max_duration_s, stated)
+        most = int(max_duration_s * SAMPLE_RATE)
+        length = 0
+        frames = _Frames(container, stream)
+        for block in _resampled(frames):
+            length += block.shape[0]
+            if length > most:
+                raise _too_long(max_duration_s, None)
+            yield block
+    if not length:
+        if frames.damaged:
+            raise UnsupportedMedia(f"{_quoted(name)} is damaged: none of its sound can be decoded; send it again")
+        raise InvalidInput(f"{_quoted(name)} holds no sound: its length is zero", field="file")
+
+
+def stated_duration_s(data: bytes, *, name: str = "") -> float | None:
+    """What the container says of its length; nothing, or a wrong thing, where it was written as a stream.
+
+    Raises:
+        UnsupportedMedia: not a sound file, or no sound stream.
+    """
+    with _open(data, name) as container:
+        return _stated_s(container, _sound_of(container, name))
+
+
+def _open(data: bytes, name: str) -> Any:
     import av
 
     try:
-        container = av.open(
+        return av.open(
             io.BytesIO(data),
             mode="r",
             metadata_errors="ignore",
@@ -40,32 +79,17 @@ def decode(data: bytes, max_duration_s: float, *, name: str = "") -> Samples:
         )
     except (av.error.FFmpegError, ValueError) as error:
         raise _not_audio(data, name) from error
-    with container:
-        stream = next(iter(container.streams.audio), None)
-        if stream is None:
-            kinds = sorted({found.type for found in container.streams})
-            raise UnsupportedMedia(
-                f"{_quoted(name)} holds no sound, only {', '.join(kinds) or 'no streams'}; send a file that has sound",
-                streams=kinds,
-            )
-        _check_stated(container, stream, max_duration_s)
-        most = int(max_duration_s * SAMPLE_RATE)
-        blocks: list[Any] = []
-        length = 0
-        frames = _Frames(container, stream)
-        for block in _resampled(frames):
-            blocks.append(block)
-            length += block.shape[0]
-            if length > most:
-                raise _too_long(max_duration_s, None)
-    if not length:
-        if frames.damaged:
-            raise UnsupportedMedia(f"{_quoted(name)} is damaged: none of its sound can be decoded; send it again")
-        raise InvalidInput(f"{_quoted(name)} holds no sound: its length is zero", field="file")
-    samples = np.empty(length, dtype=np.float32)
-    np.concatenate(blocks, out=samples, casting="unsafe")
-    samples /= 32768.0
-    return samples
+
+
+def _sound_of(container: Any, name: str) -> Any:
+    stream = next(iter(container.streams.audio), None)
+    if stream is None:
+        kinds = sorted({found.type for found in container.streams})
+        raise UnsupportedMedia(
+            f"{_quoted(name)} holds no sound, only {', '.join(kinds) or 'no streams'}; send a file that has sound",
+            streams=kinds,
+        )
+    return stream
 
 
 class _Frames:
@@ -117,15 +141,13 @@ def _blocks(frames: list[Any]) -> Iterator[Any]:
         yield frame.to_ndarray().reshape(-1)
 
 
-def _check_stated(container: Any, stream: Any, max_duration_s: float) -> None:
+def _stated_s(container: Any, stream: Any) -> float | None:
     """Containers may state no duration or a wrong one; what is decoded is counted too."""
-    stated = None
     if stream.duration is not None and stream.time_base is not None:
-        stated = float(stream.duration * stream.time_base)
-    elif container.duration is not None:
-        stated = container.duration / 1_000_000  # AV_TIME_BASE
-    if stated is not None and stated > max_duration_s + 1:  # encoders' padding is not the caller's fault
-        raise _too_long(max_duration_s, stated)
+        return float(stream.duration * stream.time_base)
+    if container.duration is not None:
+        return float(container.duration / 1_000_000)  # AV_TIME_BASE
+    return None
 
 
 def _too_long(limit: float, actual: float | None) -> InputTooLarge:

@@ -6,39 +6,21 @@ animated WebP or PNG only the first frame is.
 
 from __future__ import annotations
 
-import re
-import struct
-import warnings
-from collections.abc import Iterator
-from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from deployments.serving.errors import InputTooLarge, UnsupportedMedia
-from deployments.serving.media import PILLOW_MAX_PIXELS, MediaPolicy
-from deployments.serving.rgb import to_rgb
+from deployments.serving.errors import InputTooLarge
+from deployments.serving.media import MediaPolicy
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-    from PIL.Image import Image
-
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "DIB", "TIFF")
-"""Pillow's names of the formats we let it try (a phone's MPO comes as JPEG)."""
-
-_DAMAGED = (
-    OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, AttributeError, EOFError, OverflowError,
-    ZeroDivisionError, struct.error,
-)  # fmt: skip
-"""What Pillow's parsers raise on bytes that lie."""
-
-_PILLOW = re.compile(r"PIL\.")
-
-_REDUCED_IMAGE = 1
-"""TIFF 6.0, tag 254 (NewSubfileType), bit 0: a thumbnail of another image in the file."""
 
 
-def decode(data: bytes, policy: MediaPolicy) -> list[NDArray[np.uint8]]:
+def decode(data: bytes, policy: MediaPolicy, pages: range | None = None) -> list[NDArray[np.uint8]]:
     """Every page of an image or PDF.
+
+    Args:
+        pages: only those of them (from 0, step 1) that there are; the policy's sums are taken over these.
 
     Returns:
         One array per page, H x W x 3, RGB, 0..255, turned upright as its EXIF tag says, transparency over white.
@@ -47,13 +29,33 @@ def decode(data: bytes, policy: MediaPolicy) -> list[NDArray[np.uint8]]:
         UnsupportedMedia: not a format we read, damaged, truncated or encrypted.
         InputTooLarge: more pixels or pages than the policy allows.
     """
-    # A PDF header may stand anywhere in the first 1,024 bytes (Adobe's implementation note 13 to PDF 1.7, appendix H).
-    if b"%PDF-" in data[:1024]:
+    if _is_pdf(data):
         from deployments.serving.pdf_pages import render
 
-        return render(data, policy)
-    _filter_pillow_warnings()
-    return list(_pages(data, policy))
+        return render(data, policy, pages)
+    from deployments.serving.pillow_pages import load
+
+    return list(load(data, policy, pages))
+
+
+def count_pages(data: bytes, policy: MediaPolicy) -> int:
+    """How many pages an image or PDF has; no pixel is decoded.
+
+    Raises:
+        UnsupportedMedia: as `decode`, where the header alone tells.
+    """
+    if _is_pdf(data):
+        from deployments.serving.pdf_pages import count
+
+        return count(data)
+    from deployments.serving import pillow_pages
+
+    return pillow_pages.count(data, policy)
+
+
+def _is_pdf(data: bytes) -> bool:
+    # A PDF header may stand anywhere in the first 1,024 bytes (Adobe's implementation note 13 to PDF 1.7, appendix H).
+    return b"%PDF-" in data[:1024]
 
 
 def check_pixels(width: int, height: int, total_before: int, policy: MediaPolicy, page: int = 0) -> int:
@@ -87,92 +89,3 @@ def too_many_pages(policy: MediaPolicy, actual: int | None = None) -> InputTooLa
         limit=policy.max_pages,
         actual=actual,
     )
-
-
-def _pages(data: bytes, policy: MediaPolicy) -> Iterator[NDArray[np.uint8]]:
-    with _open(data, policy) as image:
-        total = 0
-        for page, frame in enumerate(_frames(image, policy)):
-            if page == policy.max_pages:
-                raise too_many_pages(policy)
-            total = check_pixels(*image.size, total, policy, page)
-            try:
-                image.load()
-                yield to_rgb(_upright(image))
-            except _DAMAGED as error:
-                raise UnsupportedMedia(
-                    f"the {image.format} image is damaged or cut off (page {frame + 1}: {error}); send it again",
-                    page=frame,
-                ) from error
-
-
-def _open(data: bytes, policy: MediaPolicy) -> Image:
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        return Image.open(BytesIO(data), formats=FORMATS)
-    except UnidentifiedImageError as error:
-        raise UnsupportedMedia(
-            "these bytes are not an image we read; send JPEG, PNG, WebP, BMP, TIFF or PDF",
-            available=["jpeg", "png", "webp", "bmp", "tiff", "pdf"],
-        ) from error
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise _over_pillows_limit(policy) from error
-    except _DAMAGED as error:
-        raise UnsupportedMedia(f"the image's header is damaged ({error}); send it again") from error
-
-
-def _over_pillows_limit(policy: MediaPolicy, page: int = 0) -> InputTooLarge:
-    return InputTooLarge(
-        f"page {page + 1} claims more than {PILLOW_MAX_PIXELS:,} pixels; the limit is {policy.max_pixels:,}. "
-        "Send it at a lower resolution.",
-        limit=policy.max_pixels,
-        page=page,
-    )
-
-
-def _frames(image: Any, policy: MediaPolicy) -> Iterator[int]:
-    """Seeks `image` to each of its pages in turn; only TIFF has more than one."""
-    from PIL.Image import DecompressionBombError, DecompressionBombWarning
-
-    yield 0
-    frame = 1
-    while image.format == "TIFF":
-        try:
-            image.seek(frame)
-            if image.tag_v2.get(254, 0) & _REDUCED_IMAGE:
-                frame += 1
-                continue
-        except EOFError:
-            return
-        except (DecompressionBombError, DecompressionBombWarning) as error:
-            raise _over_pillows_limit(policy, frame) from error
-        except _DAMAGED as error:
-            raise UnsupportedMedia(
-                f"page {frame + 1} of the TIFF is damaged ({error}); send it again", page=frame
-            ) from error
-        yield frame
-        frame += 1
-
-
-def _upright(image: Image) -> Image:
-    """`image` as its EXIF tag wants it seen. Where that tag cannot be read, the image is taken as it is."""
-    from PIL import ImageOps
-
-    try:
-        return ImageOps.exif_transpose(image)
-    except _DAMAGED:
-        return image
-
-
-def _filter_pillow_warnings() -> None:
-    """A warning of size is an error, others (of odd metadata) say nothing: pixels that are wrong raise anyway.
-
-    For the whole process, but for Pillow's modules only: `warnings.catch_warnings` is not safe between threads.
-    """
-    from PIL.Image import DecompressionBombWarning
-
-    if ("ignore", None, UserWarning, _PILLOW, 0) not in warnings.filters:
-        warnings.filterwarnings("ignore", category=UserWarning, module=_PILLOW.pattern)
-    if ("error", None, DecompressionBombWarning, None, 0) not in warnings.filters:
-        warnings.filterwarnings("error", category=DecompressionBombWarning)

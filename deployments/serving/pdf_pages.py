@@ -18,8 +18,11 @@ _POINTS_PER_INCH = 72
 """ISO 32000-1, 8.3.2.3: the default user-space unit."""
 
 
-def render(data: bytes, policy: MediaPolicy) -> list[NDArray[np.uint8]]:
+def render(data: bytes, policy: MediaPolicy, pages: range | None = None) -> list[NDArray[np.uint8]]:
     """Every page of a PDF at `policy.pdf_dpi`, form fields and annotations included, on white.
+
+    Args:
+        pages: only those of them that there are.
 
     Returns:
         One array per page, H x W x 3, RGB.
@@ -33,23 +36,37 @@ def render(data: bytes, policy: MediaPolicy) -> list[NDArray[np.uint8]]:
     document = _open(data)
     try:
         with _PDFIUM:
-            count = len(document)
-        if count == 0:
+            there = range(len(document))
+        if not there:
             raise UnsupportedMedia("the PDF has no pages")
-        if count > policy.max_pages:
-            raise too_many_pages(policy, count)
+        numbers = there if pages is None else there[pages.start : pages.stop]
+        if len(numbers) > policy.max_pages:
+            raise too_many_pages(policy, len(numbers))
         scale = policy.pdf_dpi / _POINTS_PER_INCH
         total = 0
-        for number in range(count):
+        for number in numbers:
             with _PDFIUM:
                 width, height = document.get_page_size(number)
             total = check_pixels(round(width * scale), round(height * scale), total, policy, number)
-        return [_render_page(document, number, scale, policy) for number in range(count)]
+        return [_render_page(document, number, scale, policy) for number in numbers]
     except pypdfium2.PdfiumError as error:
         raise UnsupportedMedia(f"the PDF is damaged ({error}); send it again") from error
     finally:
         with _PDFIUM:
             document.close()
+
+
+def count(data: bytes) -> int:
+    """Pages of a PDF.
+
+    Raises:
+        UnsupportedMedia: damaged or encrypted.
+    """
+    document = _open(data)
+    with _PDFIUM:
+        pages = len(document)
+        document.close()
+    return pages
 
 
 def _open(data: bytes) -> Any:

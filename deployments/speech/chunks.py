@@ -19,7 +19,8 @@ MIN_SILENCE_MS = 160
 """Of BatchedInferencePipeline in faster-whisper 1.2.1; its VAD pads speech by 400 ms on each side."""
 SILENT_PEAK = 1e-4
 """-80 dB of full scale: nothing but silence, whatever a model would make of it."""
-_CUT_SEARCH_S = 5.0
+CUT_SEARCH_S = 5.0
+"""Before a cut is due: where the quietest place is looked for."""
 _CUT_WINDOW_S = 0.05
 
 Interval = tuple[int, int]
@@ -49,18 +50,23 @@ def load_voice_detector() -> None:
 def quiet_cuts(samples: Samples, chunk_s: float) -> list[Interval]:
     """The whole recording in intervals of at most `chunk_s`, cut at the quietest 50 ms of their last 5 s."""
     longest = int(chunk_s * SAMPLE_RATE)
-    window = int(_CUT_WINDOW_S * SAMPLE_RATE)
-    search = min(int(_CUT_SEARCH_S * SAMPLE_RATE), longest // 2)
+    search = min(int(CUT_SEARCH_S * SAMPLE_RATE), longest // 2)
     intervals, start = [], 0
     while samples.shape[0] - start > longest:
-        tail = samples[start + longest - search : start + longest]
-        windows = tail[: tail.shape[0] // window * window].reshape(-1, window)
-        quietest = int(np.argmin(np.square(windows).sum(axis=1)))
-        end = start + longest - search + quietest * window + window // 2
+        end = start + longest - search + quietest(samples[start + longest - search : start + longest])
         intervals.append((start, end))
         start = end
     intervals.append((start, samples.shape[0]))
     return intervals
+
+
+def quietest(samples: Samples) -> int:
+    """The middle of the quietest 50 ms; the end, if there are no 50 ms."""
+    window = int(_CUT_WINDOW_S * SAMPLE_RATE)
+    windows = samples[: samples.shape[0] // window * window].reshape(-1, window)
+    if not windows.shape[0]:
+        return int(samples.shape[0])
+    return int(np.argmin(np.square(windows).sum(axis=1))) * window + window // 2
 
 
 def packed(intervals: Sequence[Interval], chunk_s: float) -> list[list[Interval]]:

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from deployments.serving.errors import InputTooLarge, UnsupportedMedia
-from deployments.serving.images import decode
+from deployments.serving.images import count_pages, decode
 from deployments.serving.media import MediaPolicy
 
 POLICY = MediaPolicy()
@@ -120,6 +120,15 @@ def test_exif_orientation(orientation: int) -> None:
 def test_an_unreadable_exif_block_is_no_reason_to_refuse_an_image() -> None:
     data = encode(halves(), "JPEG", quality=95, exif=b"Exif\0\0II*\0\xff\xff\xff\x7fgarbage")
     assert near(corners(data), (RED, GREEN))
+
+
+def test_some_pages_of_a_tiff_that_is_too_long_as_a_whole() -> None:
+    others = [Image.new("L", (width, 10), 7) for width in range(31, 36)]
+    data, policy = encode(halves(), "TIFF", save_all=True, append_images=others), MediaPolicy(max_pages=2)
+    assert count_pages(data, policy) == 6
+    assert [page.shape[1] for page in decode(data, policy, range(2, 4))] == [32, 33]
+    assert [page.shape[1] for page in decode(data, policy, range(4, 8))] == [34, 35]
+    assert count_pages(encode(halves(), "PNG"), policy) == 1
 
 
 def test_every_page_of_a_tiff() -> None:

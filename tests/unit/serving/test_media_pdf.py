@@ -12,7 +12,7 @@ from PIL import Image
 from pypdf import PdfReader, PdfWriter
 
 from deployments.serving.errors import InputTooLarge, UnsupportedMedia
-from deployments.serving.images import decode
+from deployments.serving.images import count_pages, decode
 from deployments.serving.media import MediaPolicy
 from tests.assets.ocr.draw_samples import write_pdf
 
@@ -36,6 +36,18 @@ def test_every_page_at_the_configured_resolution() -> None:
     pages = decode(data_of(blank(3)), MediaPolicy(pdf_dpi=100))
     assert [page.shape for page in pages] == [(100, 200, 3)] * 3
     assert all(page.dtype == np.uint8 and page.min() == 255 for page in pages)
+
+
+def test_some_pages_of_a_document_that_is_too_long_as_a_whole() -> None:
+    writer = PdfWriter()
+    for width in range(100, 170, 10):
+        writer.add_blank_page(width, 72)
+    data, policy = data_of(writer), MediaPolicy(pdf_dpi=72, max_pages=3)
+    assert count_pages(data, policy) == 7
+    assert [page.shape[1] for page in decode(data, policy, range(2, 5))] == [120, 130, 140]
+    assert [page.shape[1] for page in decode(data, policy, range(6, 9))] == [160]
+    with pytest.raises(InputTooLarge):
+        decode(data, policy)
 
 
 def test_text_is_drawn_dark_on_white() -> None:
