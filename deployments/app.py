@@ -161,7 +161,7 @@ def front(args: FrontArgs) -> Any:
         )
 
     options = {"enable_access_log": False}  # the web layer writes its own
-    return serve.deployment(serve.ingress(build)(), name="front", logging_config=options).bind()
+    return serve.deployment(serve.ingress(build)(), name="front", logging_config=options, max_surge_percent=100).bind()
 
 
 class CardHealth:

@@ -16,6 +16,9 @@ from deployments.serving.peers import PeerRunner
 from deployments.serving.runner import EngineRunner
 
 ASGIApp = Callable[..., Awaitable[None]]
+SURGE_PERCENT = 20
+"""Of the replicas, at least one more: in an upgrade a new replica answers before an old one ends. Where there is no room
+for one more (a GPU packed full), the YAML says `max_surge_percent: 0`."""
 
 
 def _worth_nothing(result: Any) -> Mapping[str, float]:
@@ -165,6 +168,7 @@ def bind(spec: ModelSpec, *, name: str = "", **peers: Any) -> Any:
         max_ongoing_requests=4 * spec.batching.max_requests,
         max_queued_requests=-1,
         max_constructor_retry_count=2,
+        max_surge_percent=SURGE_PERCENT,
         health_check_period_s=5,
         health_check_timeout_s=15,
         graceful_shutdown_timeout_s=330,
