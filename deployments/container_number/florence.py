@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from deployments.container_number.crops import turned_if_tall
 from deployments.container_number.prompts import ReadingSettings
+from deployments.serving import gpu_memory
 from deployments.serving.errors import BackendMissing
 from deployments.serving.weights import sha256
 
@@ -46,6 +47,7 @@ def load_base(folder: Path, device: str = "cpu", precision: str = "float32") -> 
     from transformers import AutoModelForImageTextToText, AutoProcessor
     from transformers.utils import logging
 
+    gpu_memory.cap_torch(torch, device)
     logging.disable_progress_bar()
     try:
         processor = AutoProcessor.from_pretrained(folder, local_files_only=True)

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+from deployments.serving import gpu_memory
 from deployments.serving.batching import Batching
 from deployments.serving.engine import Engine, ModelCard
 from deployments.serving.errors import BackendMissing, SensoriumError
@@ -145,7 +146,10 @@ def bind(spec: ModelSpec, *, name: str = "", **peers: Any) -> Any:
 
     class Replica(BatchedModel):
         async def __init__(self, spec: ModelSpec, **peers: Any) -> None:  # type: ignore[misc]  # Serve awaits it
+            from deployments.serving.ray_metrics import gpu_share
+
             BatchedModel.__init__(self, spec, {name: PeerRunner(handle) for name, handle in peers.items()})
+            gpu_memory.claim(gpu_share())  # num_gpus is bookkeeping: the backends hold their library to it
             try:
                 await self.start()
                 if spec.build_app is not None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from deployments.embedding.backends import fidelity, model_files, sentence_module
 from deployments.embedding.backends.tokenizer import TextTokenizer
 from deployments.embedding.types import EmbeddingConfig, MicrobatchPolicy, TokenizedText, Vectors
+from deployments.serving import gpu_memory
 from deployments.serving.errors import BackendMissing, UnsupportedOption
 
 _CPU_MICROBATCHES = MicrobatchPolicy(overhead_tokens=32, max_tokens=1024)
@@ -38,6 +39,7 @@ class TorchBackend:
 
         self._torch = torch
         self.device = _device(torch, config.device)
+        gpu_memory.cap_torch(torch, self.device)
         on_gpu = not self.device.startswith("cpu")
         self.precision = config.precision if config.precision != "auto" else ("f16" if on_gpu else "f32")
         dtypes = {"f32": torch.float32, "bf16": torch.bfloat16, "f16": torch.float16}

@@ -15,7 +15,7 @@ from deployments.ocr.backends import korean_model, opencv_distribution, paddle_f
 from deployments.ocr.languages import KOREAN, PP_OCR_V6
 from deployments.ocr.page import Page
 from deployments.ocr.types import PageText, TextBox
-from deployments.serving import weights
+from deployments.serving import gpu_memory, weights
 from deployments.serving.errors import BackendMissing
 
 if TYPE_CHECKING:
@@ -77,16 +77,20 @@ class PaddleOcr:
         self._detection = paddle_folder.detection(options.detection_source, options.detection_model, folders)
         recognition = paddle_folder.recognition(options.recognition_source, options.recognition_model, folders)
         self.version = paddle_folder.fingerprint(recognition)
-        general = self._pipeline(options.recognition_model, recognition, device, threads)
-        self._pipelines: dict[str, tuple[str, Any]] = dict.fromkeys(PP_OCR_V6, (options.recognition_model, general))
+        recognizers = {options.recognition_model: recognition}
         try:
-            korean = korean_model.find(korean_source, _KOREAN_REPOSITORY[options.engine])
-        except weights.WeightsMissing as error:
-            self.korean_missing: str = error.message
-        else:
+            recognizers[korean_model.KOREAN_MODEL] = korean_model.find(
+                korean_source, _KOREAN_REPOSITORY[options.engine]
+            )
             self.korean_missing = ""
-            name = korean_model.KOREAN_MODEL
-            self._pipelines[KOREAN] = (name, self._pipeline(name, korean, device, threads))
+        except weights.WeightsMissing as error:
+            self.korean_missing = error.message
+        engine_config = _engine_config(options, device, threads, pipelines=len(recognizers))
+        loaded = {name: self._pipeline(name, folder, device, engine_config) for name, folder in recognizers.items()}
+        general = (options.recognition_model, loaded[options.recognition_model])
+        self._pipelines: dict[str, tuple[str, Any]] = dict.fromkeys(PP_OCR_V6, general)
+        if not self.korean_missing:
+            self._pipelines[KOREAN] = (korean_model.KOREAN_MODEL, loaded[korean_model.KOREAN_MODEL])
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -129,19 +133,18 @@ class PaddleOcr:
                 boxes.append(TextBox(text, float(confidence), corners, rotation=rotation))
         return boxes
 
-    def _pipeline(self, name: str, recognition: Path, device: str, threads: int | None) -> Any:
+    def _pipeline(self, name: str, recognition: Path, device: str, engine_config: dict[str, Any] | None) -> Any:
         try:
             import paddleocr
         except ImportError as error:
             raise BackendMissing(f"PaddleOCR cannot be imported ({error}); pip install paddleocr") from error
         options, orientation = self._options, self._options.orientation_source
         self.library = f"paddleocr {paddleocr.__version__} on {options.engine}"
-        engine_config = {"intra_op_num_threads": threads} if threads and options.engine == "onnxruntime" else None
         try:
             return paddleocr.PaddleOCR(
                 engine=options.engine,
                 engine_config=engine_config,
-                device="gpu:0" if device.startswith(("cuda", "gpu")) else "cpu",
+                device="gpu:0" if _on_gpu(device) else "cpu",
                 text_detection_model_name=options.detection_model,
                 text_detection_model_dir=str(self._detection),
                 text_recognition_model_name=name,
@@ -155,6 +158,30 @@ class PaddleOcr:
             )
         except (RuntimeError, ValueError) as error:  # an engine, its device or its form of the model is missing
             raise BackendMissing(f"PaddleOCR's engine {options.engine!r} does not start: {error}") from error
+
+
+def _on_gpu(device: str) -> bool:
+    return device.startswith(("cuda", "gpu"))
+
+
+def _engine_config(
+    options: PaddleOcrOptions, device: str, threads: int | None, *, pipelines: int
+) -> dict[str, Any] | None:
+    """What paddlex hands to the engine; on a GPU the engine is held to the replica's share of it."""
+    config: dict[str, Any] = {}
+    if options.engine == "onnxruntime":
+        if threads:
+            config["intra_op_num_threads"] = threads
+        models = 2 if options.orientation_source is None else 3  # a pipeline has a session for each
+        if _on_gpu(device) and (provider := gpu_memory.onnxruntime_options(pipelines * models)):
+            config["provider_options"] = provider  # of the first provider, which is CUDA's
+    elif options.engine == "paddle" and _on_gpu(device):
+        gpu_memory.cap_paddle()
+    elif options.engine == "transformers" and _on_gpu(device):
+        import torch
+
+        gpu_memory.cap_torch(torch, "cuda:0")
+    return config or None
 
 
 def _within(image: NDArray[np.uint8], max_side: int) -> tuple[NDArray[np.uint8], tuple[float, float]]:

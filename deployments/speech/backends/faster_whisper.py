@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from deployments.serving import gpu_memory
 from deployments.serving.audio import Samples
 from deployments.serving.errors import BackendMissing
 from deployments.speech.backends import whisper
@@ -66,6 +67,8 @@ class FasterWhisperBackend:
         if device == "auto":
             device = "cuda" if ctranslate2.get_cuda_device_count() else "cpu"
         kind, _, index = device.partition(":")
+        if kind == "cuda":
+            gpu_memory.bound_ctranslate2_cache()
         if compute_type in ("auto", "default"):
             compute_type = "int8" if kind == "cpu" else "float16"
         try:

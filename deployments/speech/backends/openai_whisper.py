@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from deployments.serving import gpu_memory
 from deployments.serving.audio import Samples
 from deployments.serving.errors import BackendMissing
 from deployments.serving.weights import WeightsMissing, fingerprint, resolve
@@ -55,6 +56,7 @@ class OpenAIWhisperBackend:
         self._torch = torch
         self._get_tokenizer = get_tokenizer
         self.device = torch_device(torch, device)
+        gpu_memory.cap_torch(torch, self.device)
         self.compute_type = "float16" if float_type(compute_type, self.device) == "float16" else "float32"
         if config.threads and self.device == "cpu":
             torch.set_num_threads(config.threads)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from deployments.serving import gpu_memory
 from deployments.serving.audio import SAMPLE_RATE, Samples
 from deployments.serving.errors import BackendMissing
 from deployments.serving.weights import WeightsMissing
@@ -47,6 +48,7 @@ class TransformersWhisperBackend:
 
         self._torch = torch
         self.device = torch_device(torch, device)
+        gpu_memory.cap_torch(torch, self.device)
         self.compute_type = float_type(compute_type, self.device)
         if config.threads and self.device == "cpu":
             torch.set_num_threads(config.threads)
