@@ -9,51 +9,81 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from deployments import cli_bulk, cli_container, cli_training
+from deployments import cli_bulk, cli_container, cli_embedding, cli_ocr, cli_speech, cli_training
+from deployments.cli_exit import EXIT_STATUSES, complain, epilog, known_failure, leave_broken_pipe
 
-app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
-app.add_typer(cli_training.dataset, name="dataset")
-app.add_typer(cli_bulk.bulk, name="bulk")
-app.command()(cli_container.container)
-app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(cli_training.train)
+USE, RUN, MAKE = "Use a server", "Run a server", "Whole folders and training"
+
+app = typer.Typer(
+    no_args_is_help=True, pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]}, epilog=EXIT_STATUSES,
+)  # fmt: skip
+app.command(rich_help_panel=USE, epilog=cli_ocr.EXAMPLES)(cli_ocr.ocr)
+app.command(rich_help_panel=USE, epilog=cli_speech.EXAMPLES)(cli_speech.transcribe)
+app.command(rich_help_panel=USE, epilog=cli_embedding.EXAMPLES)(cli_embedding.embed)
+app.command(rich_help_panel=USE)(cli_container.container)
+app.add_typer(cli_bulk.bulk, name="bulk", rich_help_panel=MAKE)
+app.add_typer(cli_training.dataset, name="dataset", rich_help_panel=MAKE)
+app.command(rich_help_panel=MAKE, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(
+    cli_training.train
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"sensorium {version('sensorium')}")
+        raise typer.Exit
+
+
+@app.callback()
+def sensorium(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_version)
+    ] = False,
+) -> None:
+    """OCR, embedding, speech and container numbers on one Ray cluster: use a server, or run one."""
+
+
 console = Console(width=None if sys.stdout.isatty() else 120)
 
 
-@app.command()
+@app.command(rich_help_panel=RUN, epilog=epilog("sensorium serve --port 8001"))
 def serve(
     config: Annotated[Path, typer.Option(help="Serve configuration.")] = Path("ray_configs/embedded.yaml"),
     port: Annotated[int, typer.Option(help="Port of the HTTP face.")] = 8000,
     host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 opens it to the network.")] = "127.0.0.1",
     timeout: Annotated[float, typer.Option(help="Seconds to wait for every service.")] = 300,
 ) -> None:
-    """Start every service on this machine and wait until they answer. Example: sensorium serve --port 8001"""
+    """Start every service on this machine and wait until they answer."""
     from deployments.launch import serve as launch
 
     launch.serve(config, host, port, timeout, console)
 
 
-@app.command()
+@app.command(rich_help_panel=RUN, epilog=epilog("sensorium stop"))
 def stop() -> None:
-    """End what `sensorium serve` started. Example: sensorium stop"""
+    """End what `sensorium serve` started."""
     from deployments.launch import serve as launch
 
     launch.stop(console)
 
 
-@app.command()
+@app.command(rich_help_panel=RUN, epilog=epilog("sensorium status"))
 def status() -> None:
-    """Show services and replicas; exit status 1 unless all run. Example: sensorium status"""
+    """Show services and replicas; exit status 1 unless all run."""
     from deployments.launch import serve as launch
 
     if not launch.status(console):
         raise typer.Exit(1)
 
 
-@app.command()
+@app.command(rich_help_panel=RUN, epilog=epilog("sensorium logs --lines 100"))
 def logs(
     lines: Annotated[int, typer.Option(help="Lines from the end of each file.")] = 40,
 ) -> None:
-    """Print the end of every log of the running instance. Example: sensorium logs --lines 100"""
+    """Print the end of every log of the running instance."""
     from deployments.launch import serve as launch
 
     for file in launch.log_files():
@@ -63,14 +93,27 @@ def logs(
 
 
 def main() -> None:
-    """Entry point: a `LaunchFailed` is one line on stderr and exit status 1."""
-    from deployments.launch.errors import LaunchFailed
-
+    """Entry point: a failure that has a name is one line on stderr and an exit status, see `cli_exit`."""
     try:
         app()
-    except LaunchFailed as error:
-        Console(stderr=True).print(f"sensorium: {error}", markup=False, highlight=False, soft_wrap=True)
-        sys.exit(1)
+    except BrokenPipeError:
+        leave_broken_pipe()
+    except Exception as error:
+        failure = known_failure(error)
+        if failure is None:
+            raise
+        complain(failure.message)
+        sys.exit(failure.status)
+    finally:
+        _flush()
+
+
+def _flush() -> None:
+    """Here, because a reader that has gone is a traceback when Python does it at its end."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        leave_broken_pipe()
 
 
 if __name__ == "__main__":
