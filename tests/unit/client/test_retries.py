@@ -114,9 +114,15 @@ def test_a_server_that_stays_away_is_a_retryable_error(kind: Kind) -> None:
     with pytest.raises(RetryableError) as raised:
         send(kind, f"http://127.0.0.1:{free_port()}", embedding.embed("hello"))
     failure = raised.value
-    assert (failure.code, failure.attempts, failure.status) == ("connection_failed", 8, None)
+    assert (failure.code, failure.attempts, failure.status) == ("connection_failed", HASTY.attempts, None)
     assert len(failure.request_id) == 32
-    assert "8 attempts" in str(failure)
+    assert f"{HASTY.attempts} attempts" in str(failure)
+
+
+def test_what_breaks_the_server_is_not_sent_for_ever(kind: Kind) -> None:
+    with ScriptedServer(error(500, "engine_failed")) as server, pytest.raises(RetryableError) as raised:
+        send(kind, server.url, embedding.embed("hello"))
+    assert (raised.value.code, raised.value.attempts, len(server.seen)) == ("engine_failed", 3, 3)
 
 
 def test_the_last_failure_is_raised_with_what_the_server_said(kind: Kind) -> None:
@@ -213,13 +219,13 @@ def test_time_outs_are_the_contracts() -> None:
         assert request["timeout"].connect == 10
 
 
-def test_delays_grow_to_a_ceiling_with_full_jitter() -> None:
+def test_delays_grow_to_a_ceiling_with_equal_jitter() -> None:
     policy = RetryPolicy(first_delay_s=1, longest_delay_s=5)
     for failures, ceiling in ((1, 1), (2, 2), (3, 4), (4, 5), (5000, 5)):
         draws = [policy.delay_s(failures, None) for _ in range(300)]
-        assert 0 <= min(draws) < 0.1 * ceiling
-        assert 0.9 * ceiling < max(draws) <= ceiling
-    assert 7 <= policy.delay_s(1, 7) <= 8
+        assert 0.5 * ceiling <= min(draws) < 0.55 * ceiling
+        assert 0.95 * ceiling < max(draws) <= ceiling
+    assert 7.5 <= policy.delay_s(1, 7) <= 8
 
 
 @pytest.mark.parametrize("bad", [{"attempts": 0}, {"first_delay_s": -1}, {"longest_delay_s": float("nan")}])
@@ -259,7 +265,7 @@ def test_keys_that_no_header_can_carry_are_refused(key: str) -> None:
 
 
 def test_the_default_patience_covers_a_restart() -> None:
+    """`sensorium stop` and `sensorium serve` took 45 s on two busy cores (tests/serve/test_client_outage.py)."""
     policy = RetryPolicy()
-    mean_s = sum(policy.delay_s(failures, None) for _ in range(200) for failures in range(1, policy.attempts)) / 200
-    assert 20 < mean_s < 32
-    assert HASTY.attempts == policy.attempts
+    waits = [sum(policy.delay_s(failure, None) for failure in range(1, policy.attempts)) for _ in range(200)]
+    assert 60 < min(waits) < max(waits) < 130
