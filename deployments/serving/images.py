@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "DIB", "TIFF")
+"""Pillow's names of the formats we let it try (a phone's MPO comes as JPEG)."""
+
 
 def decode(data: bytes, policy: MediaPolicy, pages: range | None = None) -> list[NDArray[np.uint8]]:
     """Every page of an image or PDF.

@@ -10,7 +10,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from deployments.serving.errors import InputTooLarge, UnsupportedMedia
-from deployments.serving.images import check_pixels, too_many_pages
+from deployments.serving.images import FORMATS, check_pixels, too_many_pages
 from deployments.serving.media import PILLOW_MAX_PIXELS, MediaPolicy
 from deployments.serving.rgb import to_rgb
 
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
     from PIL.Image import Image
-
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "DIB", "TIFF")
-"""Pillow's names of the formats we let it try (a phone's MPO comes as JPEG)."""
 
 _DAMAGED = (
     OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, AttributeError, EOFError, OverflowError,
