@@ -56,17 +56,22 @@ async def _ocr_app(args: OcrArgs, replica: BatchedModel) -> ASGIApp:
     from deployments.database.database_url import refuse_sqlite_on_many_nodes
     from deployments.ocr.routes import build_router
     from deployments.ocr.store.open_store import open_store
+    from deployments.service_tasks import ocr_tasks
 
     url = None if args.database is None else os.path.expandvars(args.database)
     refuse_sqlite_on_many_nodes(url, sum(node["Alive"] for node in ray.nodes()))
     store = await open_store(url)
 
+    tasks = await ocr_tasks(args, replica.runner, store)
+
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        yield
+        async with tasks.running():
+            yield
         await store.close()
 
-    return _face("ocr", "OCR", args, replica.runner.card, build_router(replica.runner, store, args.limits), lifespan)
+    router = build_router(replica.runner, store, args.limits)
+    return _face("ocr", "OCR", args, replica.runner.card, router, tasks.router, lifespan=lifespan)
 
 
 def embedding(args: EmbeddingArgs) -> Any:
@@ -106,12 +111,16 @@ def _load_speech(config: SpeechConfig) -> SpeechEngine:
 
 
 async def _speech_app(args: SpeechArgs, replica: BatchedModel) -> ASGIApp:
+    from deployments.service_tasks import speech_tasks
     from deployments.serving.backend_choice import choose_backends
+    from deployments.speech.loaded_backends import LoadedBackends
     from deployments.speech.routes import build_router
 
     runners, statuses = await choose_backends(replica, [config.backend for config in args.backends])
     card = replace(next(iter(runners.values())).card, backends=statuses)
-    return _face("speech", "speech", args, card, build_router(runners, lambda: statuses, args.limits))
+    tasks = await speech_tasks(args, LoadedBackends(runners, lambda: statuses))
+    router = build_router(runners, lambda: statuses, args.limits)
+    return _face("speech", "speech", args, card, router, tasks.router, lifespan=tasks.lifespan)
 
 
 def container_number(args: ContainerNumberArgs) -> Any:
@@ -131,6 +140,7 @@ async def _container_number_app(args: ContainerNumberArgs, replica: BatchedModel
     from deployments.container_number.adapter_folder import AdapterFolder
     from deployments.container_number.routes import build_router
     from deployments.ocr_text_finder import OcrTextFinder
+    from deployments.service_tasks import container_number_tasks
 
     card = replica.runner.card
     adapters = AdapterFolder(Path(str(card.notes["adapter_folder"])), str(card.notes["weights_sha256"]), card.model)
@@ -138,7 +148,8 @@ async def _container_number_app(args: ContainerNumberArgs, replica: BatchedModel
     policy = args.model.policy.with_environment(os.environ)
     found = partial(replica.runner.metrics.work, "container_numbers")
     router = build_router(replica.runner, finder, adapters, policy, args.limits, on_numbers=found)
-    return _face("container-number", "container numbers", args, card, router)
+    tasks = await container_number_tasks(args, replica.runner, finder, adapters, found)
+    return _face("container-number", "container numbers", args, card, router, tasks.router, lifespan=tasks.lifespan)
 
 
 def front(args: FrontArgs) -> Any:
@@ -179,7 +190,7 @@ def _spec(service: str, args: ServiceArgs, **rest: Any) -> ModelSpec:
 
 
 def _face(
-    service: str, name: str, args: ServiceArgs, card: ModelCard, router: APIRouter, lifespan: Any = None
+    service: str, name: str, args: ServiceArgs, card: ModelCard, *routers: APIRouter, lifespan: Any = None
 ) -> ASGIApp:
     from deployments.serving.ray_metrics import RayHttpMetrics, replica_name
 
@@ -187,7 +198,7 @@ def _face(
         service=service,
         title=f"Sensorium {name}",
         version=version("sensorium"),
-        routers=[router],
+        routers=routers,
         health=CardHealth(card),
         settings=_web_settings(args.web),
         lifespan=lifespan,

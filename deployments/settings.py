@@ -20,10 +20,11 @@ from deployments.serving.audio import AudioPolicy
 from deployments.serving.batching import Batching
 from deployments.serving.media import MediaPolicy
 from deployments.speech.types import SpeechConfig, SpeechLimits
+from deployments.tasks.settings import TaskSettings
 
 _forbid = with_config(ConfigDict(extra="forbid"))
 for _dataclass in (
-    *(Batching, EmbeddingConfig, EmbeddingLimits, OcrConfig, OcrLimits, MediaPolicy),
+    *(Batching, TaskSettings, EmbeddingConfig, EmbeddingLimits, OcrConfig, OcrLimits, MediaPolicy),
     *(AudioPolicy, SpeechConfig, SpeechLimits),
     *(ContainerNumberConfig, ContainerNumberLimits),
     *(FakeOptions, PaddleOcrOptions, RapidOcrOptions, TesseractOptions),
@@ -54,6 +55,12 @@ class ServiceArgs(Args):
     """Threads for decoding and the like, beside the one of the model."""
 
 
+class TaskServiceArgs(ServiceArgs):
+    """Of a service that takes batches as tasks, too."""
+
+    tasks: TaskSettings = TaskSettings()
+
+
 class EmbeddingArgs(ServiceArgs):
     """`deployments.app:embedding`."""
 
@@ -61,7 +68,7 @@ class EmbeddingArgs(ServiceArgs):
     limits: EmbeddingLimits = EmbeddingLimits()
 
 
-class OcrArgs(ServiceArgs):
+class OcrArgs(TaskServiceArgs):
     """`deployments.app:ocr`."""
 
     model: OcrConfig = OcrConfig()
@@ -71,7 +78,7 @@ class OcrArgs(ServiceArgs):
     keeps no executions."""
 
 
-class SpeechArgs(ServiceArgs):
+class SpeechArgs(TaskServiceArgs):
     """`deployments.app:speech`."""
 
     backends: tuple[SpeechConfig, ...] = Field(default=(SpeechConfig(),), min_length=1)
@@ -79,7 +86,7 @@ class SpeechArgs(ServiceArgs):
     limits: SpeechLimits = SpeechLimits()
 
 
-class ContainerNumberArgs(ServiceArgs):
+class ContainerNumberArgs(TaskServiceArgs):
     """`deployments.app:container_number`."""
 
     model: ContainerNumberConfig = ContainerNumberConfig()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -24,15 +24,13 @@ _PATHS = ("private_imgs", "private_img")
 
 @dataclass(frozen=True, slots=True)
 class PendingImage:
-    """An image that has not been read yet: an uploaded, spooled file, or a server path."""
+    """An image that has not been read yet, so that few are in memory."""
 
     name: str
-    held: UploadFile | StoredMedia
-
-    async def source(self) -> MediaSource:
-        if isinstance(self.held, StoredMedia):
-            return self.held
-        return InlineMedia(await self.held.read(), self.name)
+    source: Callable[[], Awaitable[MediaSource]]
+    """Its bytes, or where they lie."""
+    uri: str | None = None
+    """Of one that lies on the server."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +78,24 @@ async def _read_form(request: Request, max_images: int) -> FormData:
 
 def _uploads(form: FormData) -> list[PendingImage]:
     return [
-        PendingImage((value.filename or "upload")[:255], value)
+        _uploaded((value.filename or "upload")[:255], value)
         for field, value in form.multi_items()
         if isinstance(value, UploadFile) and field.removesuffix("[]") in _UPLOADS and (value.filename or value.size)
     ]
+
+
+def _uploaded(name: str, file: UploadFile) -> PendingImage:
+    async def source() -> MediaSource:
+        return InlineMedia(await file.read(), name)
+
+    return PendingImage(name, source)
+
+
+def _stored(path: str) -> PendingImage:
+    async def source() -> MediaSource:
+        return StoredMedia(path)
+
+    return PendingImage(path, source, path)
 
 
 def _form_fields(form: FormData) -> dict[str, Any]:
@@ -136,7 +148,7 @@ def _checked(
             + "; send uploaded `files`, or `private_imgs` (server paths)",
             field="private_imgs",
         )
-    images = uploads or [PendingImage(path, StoredMedia(path)) for path in paths]
+    images = uploads or [_stored(path) for path in paths]
     if len(images) > max_images:
         raise _too_many(max_images, len(images))
     adapter = fields.get("adapter") or BASE

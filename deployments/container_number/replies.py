@@ -60,13 +60,14 @@ def number_reply(found: ReadNumber) -> Json:
     }
 
 
-def read_reply(images: Sequence[Json], reader: str, adapter: str, request_id: str) -> Json:
+def read_reply(
+    images: Sequence[Any], succeeded: int, failed: int, *, reader: str, adapter: str, request_id: str
+) -> Json:
     """All images in order, and the counts."""
-    failed = sum(image["status"] == "failed" for image in images)
     return {
         "results": list(images),
-        "total_processed": len(images),
-        "total_success": len(images) - failed,
+        "total_processed": succeeded + failed,
+        "total_success": succeeded,
         "total_failed": failed,
         "reader": reader,
         "adapter": adapter,

@@ -13,10 +13,11 @@ from deployments.container_number.adapter_folder import AdapterFolder
 from deployments.container_number.call_body import read_call
 from deployments.container_number.found_text import TextFinder
 from deployments.container_number.limits import ContainerNumberLimits
-from deployments.container_number.number_reader import READERS, CropRunner, NumberReader, PictureNumbers, ReaderName
+from deployments.container_number.number_reader import CropRunner, NumberReader, PictureNumbers, ReaderName
 from deployments.container_number.picture_batch import read_pictures
 from deployments.container_number.replies import adapters_reply, image_reply, read_reply
 from deployments.container_number.reply_models import AdaptersReply, ReadReply
+from deployments.container_number.request_docs import read_body
 from deployments.serving.media import MediaPolicy
 from deployments.web.request_id import current_request_id
 
@@ -42,7 +43,7 @@ def build_router(
     default: ReaderName = "florence" if text_finder is None else "auto"
     router = APIRouter(tags=["container number"])
 
-    @router.post("/read", response_model=ReadReply, openapi_extra=_read_body(default))
+    @router.post("/read", response_model=ReadReply, openapi_extra=read_body(default))
     async def read(request: Request) -> Response:
         """Every container number in each image. One that cannot be read is a failed entry among the others."""
         async with read_call(request, limits.max_images, default) as call:
@@ -50,7 +51,9 @@ def build_router(
             outcomes = await read_pictures(reader, call, policy, limits.parallel_images)
         on_numbers(sum(len(outcome.found.numbers) for outcome in outcomes if isinstance(outcome.found, PictureNumbers)))
         images = [image_reply(outcome.name, outcome.found, outcome.duration_ms) for outcome in outcomes]
-        return _json(read_reply(images, call.reader, call.adapter, current_request_id()))
+        failed = sum(image["status"] == "failed" for image in images)
+        shared = {"reader": call.reader, "adapter": call.adapter, "request_id": current_request_id()}
+        return _json(read_reply(images, len(images) - failed, failed, **shared))
 
     @router.get("/adapters", response_model=AdaptersReply)
     async def list_adapters() -> Response:
@@ -62,37 +65,3 @@ def build_router(
 
 def _json(content: dict[str, Any]) -> Response:
     return Response(orjson.dumps(content), media_type="application/json")
-
-
-def _read_body(default: ReaderName) -> dict[str, Any]:
-    """`openapi_extra` of `read`, which reads its body by hand: a form or JSON."""
-    options = {
-        "reader": {
-            "type": "string",
-            "enum": list(READERS),
-            "default": default,
-            "description": "`ocr` assembles numbers from all text in the image; `florence` takes the image for a crop "
-            "of one number; `auto` lets OCR find the places and has both read them.",
-        },
-        "adapter": {"type": "string", "default": "base", "description": "A name that `/adapters` lists."},
-    }
-    file = {"type": "string", "format": "binary", "description": "JPEG, PNG, WebP, BMP, TIFF or PDF."}
-    files = {"files": {"type": "array", "items": file}}
-    paths = {
-        "private_imgs": {
-            "type": "array",
-            "items": {"type": "string"},
-            "description": "Paths or URIs on the server, under its media roots.",
-        }
-    }
-    form = {"type": "object", "properties": files | paths | options}
-    example = {"private_imgs": ["/data/gate-1.jpg"], "reader": default, "adapter": "base"}
-    return {
-        "requestBody": {
-            "required": True,
-            "content": {
-                "multipart/form-data": {"schema": form},
-                "application/json": {"schema": {"type": "object", "properties": paths | options, "example": example}},
-            },
-        }
-    }

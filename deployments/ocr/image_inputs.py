@@ -28,6 +28,8 @@ class PendingImage:
     """For the store: the path, or the name of the file."""
     load: Callable[[], Awaitable[MediaSource]]
     """Raises InvalidInput or InputTooLarge: this image can never be read."""
+    uri: str | None = None
+    """Of one that lies on the server."""
 
 
 class Upload(Protocol):
@@ -47,7 +49,7 @@ def stored_image(uri: str) -> PendingImage:
             raise InvalidInput("the path of the image holds a NUL character", field="private_img")
         return StoredMedia(uri)
 
-    return PendingImage(_without_credentials(uri), load)
+    return PendingImage(_without_credentials(uri), load, uri)
 
 
 def uploaded_image(upload: Upload, max_bytes: int) -> PendingImage:

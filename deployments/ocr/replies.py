@@ -36,22 +36,21 @@ def single_reply(outcome: Outcome, execution_id: str | None) -> Json:
     }
 
 
-def batch_reply(done: Sequence[tuple[Outcome, str | None]], request_id: str) -> Json:
+def batch_entry(outcome: Outcome, execution_id: str | None) -> Json:
+    """One image of several."""
+    return single_reply(outcome, execution_id) | {
+        "status": "failed" if outcome.error else "success",
+        "error": clean_text(outcome.error.message) if outcome.error else None,
+        "error_code": outcome.error.code if outcome.error else None,
+    }
+
+
+def batch_reply(entries: Sequence[Any], succeeded: int, failed: int, request_id: str) -> Json:
     """All entries in order, and the counts."""
-    results = [
-        single_reply(outcome, execution_id)
-        | {
-            "status": "failed" if outcome.error else "success",
-            "error": clean_text(outcome.error.message) if outcome.error else None,
-            "error_code": outcome.error.code if outcome.error else None,
-        }
-        for outcome, execution_id in done
-    ]
-    failed = sum(outcome.error is not None for outcome, _ in done)
     return {
-        "results": results,
-        "total_processed": len(done),
-        "total_success": len(done) - failed,
+        "results": list(entries),
+        "total_processed": succeeded + failed,
+        "total_success": succeeded,
         "total_failed": failed,
         "request_id": request_id,
     }

@@ -7,15 +7,16 @@ from typing import Any
 import orjson
 from fastapi import APIRouter, Request, Response
 
-from deployments.ocr.call_body import CallBody, read_body, too_many_files
+from deployments.ocr.batch_jobs import batch_jobs
+from deployments.ocr.call_body import CallBody, read_body
 from deployments.ocr.execution_routes import build_execution_router
 from deployments.ocr.extraction import ImageJob, OcrRunner, extract
-from deployments.ocr.image_inputs import PendingImage, base64_image, stored_image, uploaded_image
+from deployments.ocr.image_inputs import base64_image, stored_image, uploaded_image
 from deployments.ocr.limits import OcrLimits
-from deployments.ocr.replies import batch_reply, single_reply
+from deployments.ocr.replies import batch_entry, batch_reply, single_reply
 from deployments.ocr.reply_models import ExtractTextBatchReply, ExtractTextReply
 from deployments.ocr.request_docs import batch_body, single_body
-from deployments.ocr.request_models import ExtractTextBatchFields, ExtractTextFields, parse_fields
+from deployments.ocr.request_models import ExtractTextFields, parse_fields
 from deployments.ocr.store.execution_store import ExecutionStore
 from deployments.serving.errors import InvalidInput, SensoriumError
 from deployments.web.request_id import current_request_id
@@ -39,9 +40,11 @@ def build_router(runner: OcrRunner, store: ExecutionStore, limits: OcrLimits) ->
     async def extract_text_batch(request: Request) -> Response:
         """Read several images or documents. One that cannot be read is a failed entry among the others."""
         async with read_body(request, max_files=limits.max_images) as body:
-            jobs = _batch_jobs(body, limits)
+            jobs = batch_jobs(body, limits, current_request_id())
             done = await extract(runner, store, jobs, limits.parallel_images)
-        return _json(batch_reply(done, current_request_id()))
+        failed = sum(outcome.error is not None for outcome, _ in done)
+        entries = [batch_entry(outcome, execution_id) for outcome, execution_id in done]
+        return _json(batch_reply(entries, len(done) - failed, failed, current_request_id()))
 
     router.include_router(build_execution_router(store))
     return router
@@ -69,43 +72,6 @@ def _single_job(body: CallBody, limits: OcrLimits) -> ImageJob:
         public_file_path=fields.public_file_path,
         request_id=current_request_id(),
     )
-
-
-def _batch_jobs(body: CallBody, limits: OcrLimits) -> list[ImageJob]:
-    fields = parse_fields(ExtractTextBatchFields, body.values)
-    images = _batch_images(body, fields, limits)
-    public_paths = fields.public_file_paths or [None] * len(images)
-    if len(public_paths) != len(images):
-        raise InvalidInput(
-            f"there are {len(public_paths)} `public_file_paths` for {len(images)} images; send one an image, or none",
-            field="public_file_paths",
-        )
-    request_id = current_request_id()
-    return [
-        ImageJob(image, fields.options, index, fields.chain_id, fields.batch_id, public_path or None, request_id)
-        for index, (image, public_path) in enumerate(zip(images, public_paths, strict=True))
-    ]
-
-
-def _batch_images(body: CallBody, fields: ExtractTextBatchFields, limits: OcrLimits) -> list[PendingImage]:
-    kinds: dict[str, list[PendingImage]] = {
-        "private_imgs": [stored_image(uri) for uri in fields.private_imgs],
-        "files": [uploaded_image(upload, limits.max_file_bytes) for upload in body.uploads],
-        "images": [base64_image(text, limits.max_file_bytes) for text in fields.images],
-    }
-    sent = [name for name, images in kinds.items() if images]
-    if len(sent) != 1:
-        raise InvalidInput(
-            "the call has no images; "
-            if not sent
-            else f"the order of {' and '.join(sent)} is not known; "
-            "send one of `private_imgs` (server paths), uploaded `files`, or `images` (base64)",
-            field="private_imgs",
-        )
-    images = kinds[sent[0]]
-    if len(images) > limits.max_images:
-        raise too_many_files(limits.max_images, len(images))
-    return images
 
 
 def _with_execution(error: SensoriumError, execution_id: str | None) -> SensoriumError:

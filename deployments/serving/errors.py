@@ -44,6 +44,16 @@ def _rebuild(kind: type[SensoriumError], message: str, details: dict[str, Any]) 
     return kind(message, **details)
 
 
+def rebuilt(code: str, message: str) -> SensoriumError:
+    """An error that was kept as its code and message. A code that is not in the tree gives `internal`."""
+    kinds = [SensoriumError]
+    for kind in kinds:  # it grows while we look
+        if kind.code == code:
+            return kind(message)
+        kinds += kind.__subclasses__()
+    return SensoriumError(message)
+
+
 class InvalidInput(SensoriumError):
     code = "invalid_input"
 

@@ -24,6 +24,23 @@ _SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*)://")
 
 def read_stored(uri: str, policy: MediaPolicy) -> bytes:
     """The bytes of a server path or remote URI; see `media.read` for the errors."""
+    scheme = _checked_scheme(uri, policy)
+    return _read_remote(uri, policy) if scheme else _read_local(uri, policy)
+
+
+def check_stored(uri: str, policy: MediaPolicy) -> None:
+    """What can be told of a server path or URI without reading it, before its turn to be read has come.
+
+    Raises:
+        AccessDenied: a local path outside the media roots, or no roots are configured.
+        InvalidInput: a path we cannot take.
+    """
+    if not _checked_scheme(uri, policy) and not _lies_under(uri, _local_roots(policy)):
+        raise _outside(uri)
+
+
+def _checked_scheme(uri: str, policy: MediaPolicy) -> str:
+    """The scheme of a URI; empty for a local path."""
     if not uri or "\x00" in uri or any(0xD800 <= ord(c) <= 0xDFFF for c in uri):
         raise InvalidInput("the path is empty or holds characters that no path has")
     scheme = _SCHEME.match(uri)
@@ -37,12 +54,20 @@ def read_stored(uri: str, policy: MediaPolicy) -> bytes:
             f"`media_roots` in the service's YAML or {MEDIA_ROOTS_VARIABLE}=/folder,s3://bucket/prefix",
             setting="media_roots",
         )
-    return _read_remote(uri, policy) if scheme else _read_local(uri, policy)
+    return scheme.group(1) if scheme else ""
+
+
+def _local_roots(policy: MediaPolicy) -> list[str]:
+    return [os.path.realpath(root) for root in policy.media_roots if not _SCHEME.match(root)]
+
+
+def _lies_under(path: str, roots: list[str]) -> bool:
+    return any(_is_under(os.path.realpath(path), root) for root in roots)
 
 
 def _read_local(path: str, policy: MediaPolicy) -> bytes:
-    roots = [os.path.realpath(root) for root in policy.media_roots if not _SCHEME.match(root)]
-    if not any(_is_under(os.path.realpath(path), root) for root in roots):
+    roots = _local_roots(policy)
+    if not _lies_under(path, roots):
         raise _outside(path)
     try:
         # Non-blocking: opening a FIFO without a writer would otherwise wait for ever.

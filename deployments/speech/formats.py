@@ -20,25 +20,36 @@ def service_answer(result: SpeechResult, response_format: ResponseFormat) -> Res
     """`/transcribe`'s: the old service's fields and ours; `verbose_json` adds the model's figures per segment."""
     if response_format not in ("json", "verbose_json"):
         return _plain(result, response_format)
-    verbose = response_format == "verbose_json"
-    return json_response(
-        {
-            "success": True,
-            "text": result.text,
-            "language": result.language,
-            "duration": round(result.duration_s, 3),
-            "backend": result.backend,
-            "model": result.model,
-            "task": result.task,
-            "language_probability": _rounded(result.language_probability),
-            "processing_time": round(result.processing_s, 3),
-            "real_time_factor": round(result.real_time_factor, 4),
-            "segments": [
-                service_segment(number, segment) | (_figures(segment, result) if verbose else {})
-                for number, segment in enumerate(result.segments)
-            ],
-        }
-    )
+    return json_response(transcript(result, verbose=response_format == "verbose_json"))
+
+
+def transcript(result: SpeechResult, *, verbose: bool = False) -> dict[str, Any]:
+    """The service's JSON for one recording."""
+    return {
+        "success": True,
+        "text": result.text,
+        "language": result.language,
+        "duration": round(result.duration_s, 3),
+        "backend": result.backend,
+        "model": result.model,
+        "task": result.task,
+        "language_probability": _rounded(result.language_probability),
+        "processing_time": round(result.processing_s, 3),
+        "real_time_factor": round(result.real_time_factor, 4),
+        "segments": [
+            service_segment(number, segment) | (_figures(segment, result) if verbose else {})
+            for number, segment in enumerate(result.segments)
+        ],
+    }
+
+
+def plain_text(result: SpeechResult, response_format: ResponseFormat) -> str:
+    """The transcript as text, SubRip or WebVTT."""
+    if response_format == "srt":
+        return subtitles.srt(result.segments)
+    if response_format == "vtt":
+        return subtitles.vtt(result.segments)
+    return result.text + "\n"
 
 
 def service_segment(number: int, segment: Segment) -> dict[str, Any]:
@@ -87,11 +98,8 @@ def json_response(content: dict[str, Any]) -> Response:
 
 
 def _plain(result: SpeechResult, response_format: ResponseFormat) -> Response:
-    if response_format == "srt":
-        return Response(subtitles.srt(result.segments), media_type="text/plain; charset=utf-8")
-    if response_format == "vtt":
-        return Response(subtitles.vtt(result.segments), media_type="text/vtt; charset=utf-8")
-    return Response(result.text + "\n", media_type="text/plain; charset=utf-8")
+    kind = "text/vtt" if response_format == "vtt" else "text/plain"
+    return Response(plain_text(result, response_format), media_type=f"{kind}; charset=utf-8")
 
 
 def _word(word: Word) -> dict[str, Any]:
