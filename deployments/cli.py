@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from deployments import cli_bulk, cli_container, cli_embedding, cli_ocr, cli_speech, cli_training
+from deployments import cli_bulk, cli_container, cli_deploy, cli_embedding, cli_ocr, cli_speech, cli_training
 from deployments.cli_exit import EXIT_STATUSES, complain, epilog, known_failure, leave_broken_pipe
 
 USE, RUN, MAKE = "Use a server", "Run a server", "Whole folders and training"
@@ -70,13 +70,10 @@ def stop() -> None:
     launch.stop(console)
 
 
-@app.command(rich_help_panel=RUN, epilog=epilog("sensorium status"))
-def status() -> None:
-    """Show services and replicas; exit status 1 unless all run."""
-    from deployments.launch import serve as launch
-
-    if not launch.status(console):
-        raise typer.Exit(1)
+app.command(rich_help_panel=RUN, epilog=cli_deploy.DEPLOY_EXAMPLES)(cli_deploy.deploy)
+app.command(rich_help_panel=RUN, epilog=cli_deploy.ROLLBACK_EXAMPLES)(cli_deploy.rollback)
+app.command(rich_help_panel=RUN, epilog=cli_deploy.HISTORY_EXAMPLES)(cli_deploy.history)
+app.command(rich_help_panel=RUN, epilog=cli_deploy.STATUS_EXAMPLES)(cli_deploy.status)
 
 
 @app.command(rich_help_panel=RUN, epilog=epilog("sensorium logs --lines 100"))

@@ -10,9 +10,12 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from deployments.launch import code_version, head, instance, readiness, serve_api, table
 from deployments.launch import config as serve_config
-from deployments.launch import head, instance, readiness, serve_api, table
+from deployments.launch.deploy import Goal, deploy, write_down
+from deployments.launch.destination import find
 from deployments.launch.errors import LaunchFailed
+from deployments.launch.history import Result
 
 PHASES = {"waiting": "dim", "loading": "yellow", "routing": "cyan", "ready": "green"}
 
@@ -30,15 +33,20 @@ def serve(config_path: Path, host: str, port: int, timeout_s: float, console: Co
         raise LaunchFailed(
             f"already running at {running.base_url}; `make stop` first, or leave PORT and HOST as they are"
         )
-    started = running or _start(config_path, host, port, console)
-    try:
-        serve_api.put_config(started.dashboard_url, config)
-        _watch(started, services, timeout_s, console)
-    except LaunchFailed:
-        if not running:
-            instance.end(started, patience_s=10)
-        raise
-    table.show(console, started, services)
+    goal = Goal(str(config_path), config, code_version.of_sources())
+    if running:
+        destination = find("local")
+        deploy(destination, goal, console=console, confirm=lambda: True, timeout_s=timeout_s)
+    else:
+        running = _start(config_path, host, port, console)
+        try:
+            serve_api.put_config(running.dashboard_url, code_version.stamped(config, goal.code_version))
+            _watch(running, services, timeout_s, console)
+        except LaunchFailed:
+            instance.end(running, patience_s=10)
+            raise
+        write_down(find("local"), goal, Result.HEALTHY, "", console)
+    table.show(console, running, services)
 
 
 def stop(console: Console) -> None:
@@ -49,28 +57,6 @@ def stop(console: Console) -> None:
         return
     instance.end(running, patience_s=30)
     console.print("Stopped.")
-
-
-def status(console: Console) -> bool:
-    """Show what runs; True if every service is ready."""
-    running = instance.load()
-    if running is None:
-        console.print("Not running; `make serve` starts it.")
-        return False
-    applications = serve_api.get_details(running.dashboard_url).get("applications", {})
-    grid = Table("service", "status", "replicas", "message")
-    for name, application in applications.items():
-        replicas = [
-            replica.get("state", "?")
-            for deployment in application.get("deployments", {}).values()
-            for replica in deployment.get("replicas", [])
-        ]
-        alive = sum(state == "RUNNING" for state in replicas)
-        message = readiness.failure(application) if application["status"] in readiness.FAILED else ""
-        grid.add_row(name, application["status"], f"{alive}/{len(replicas)}", message)
-    console.print(f"{running.base_url}  (configuration {running.config})")
-    console.print(grid)
-    return bool(applications) and all(item["status"] == "RUNNING" for item in applications.values())
 
 
 def log_files() -> list[Path]:
