@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from deployments.client.call import CALL_S, IMAGE_S, Call, given
+from deployments.client.call import Call, given
 from deployments.client.replies import Reply, json_reader
-from deployments.client.uploads import File, Upload
+from deployments.client.sources import Images
+from deployments.client.uploads import File
 
 ReaderName = Literal["auto", "ocr", "florence"]
 
@@ -129,20 +130,14 @@ def read(
         ValueError: no images, or both kinds; or a RejectedRequest, the server's own refusal.
         RetryableError: no attempt succeeded.
     """
-    for name, value in (("images", images), ("private_imgs", private_imgs)):
-        if isinstance(value, (str, bytes)):
-            raise ValueError(f"{name} is one value; give a list")
-    if bool(images) == bool(private_imgs):
-        raise ValueError("give exactly one: images (local files to upload) or private_imgs (paths on the server)")
-    if timeout_s is None:
-        timeout_s = CALL_S + IMAGE_S * (len(images) or len(private_imgs))
+    given_images = Images.of(images, private_imgs)
+    timeout_s = given_images.timeout_s(timeout_s)
     options = given(reader=reader, adapter=adapter)
     answer = json_reader(ContainerNumbers)
-    if private_imgs:
-        body = options | {"private_imgs": list(private_imgs)}
+    if given_images.paths:
+        body = options | {"private_imgs": list(given_images.paths)}
         return Call("POST", "/container-number/read", answer, timeout_s, json=body)
-    uploads = tuple(("files", Upload.of(image)) for image in images)
-    return Call("POST", "/container-number/read", answer, timeout_s, form=options, uploads=uploads)
+    return Call("POST", "/container-number/read", answer, timeout_s, form=options, uploads=given_images.uploads)
 
 
 def adapters() -> Call[Adapters]:

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from deployments.client.call import CALL_S, IMAGE_S, Call, given
+from deployments.client.call import CALL_S, Call, given
 from deployments.client.ocr_replies import BatchExtraction, Execution, ExecutionPage, Extraction, Status
 from deployments.client.replies import json_reader
-from deployments.client.uploads import File, Upload
+from deployments.client.sources import Images, one_upload
+from deployments.client.uploads import File
 
 
 def extract(
@@ -42,23 +43,22 @@ def extract(
         ValueError: neither or both of `image` and `private_img`; or a RejectedRequest, the server's own refusal.
         RetryableError: no attempt succeeded.
     """
-    if (image is None) == (private_img is None):
-        raise ValueError("give exactly one: image (a local file to upload) or private_img (a path on the server)")
-    fields = given(
+    uploads = one_upload(image, private_img, names=("image", "private_img"), what="file")
+    fields = _options(
         private_img=private_img,
         language=language,
         confidence_threshold=confidence_threshold,
         use_angle_cls=use_angle_cls,
         backend=backend,
-        chain_id=chain_id or uuid.uuid4().hex,
+        chain_id=chain_id,
         batch_id=batch_id,
         public_file_path=public_file_path,
         image_index=image_index,
     )
     read = json_reader(Extraction)
-    if image is None:
+    if not uploads:
         return Call("POST", "/ocr/extract_text", read, timeout_s, json=fields)
-    return Call("POST", "/ocr/extract_text", read, timeout_s, form=_form(fields), uploads=(("file", Upload.of(image)),))
+    return Call("POST", "/ocr/extract_text", read, timeout_s, form=_form(fields), uploads=uploads)
 
 
 def extract_batch(
@@ -88,28 +88,22 @@ def extract_batch(
         ValueError: no images, or both kinds; or a RejectedRequest, the server's own refusal.
         RetryableError: no attempt succeeded.
     """
-    for name, value in (("images", images), ("private_imgs", private_imgs)):
-        if isinstance(value, (str, bytes)):
-            raise ValueError(f"{name} is one value; give a list")
-    if bool(images) == bool(private_imgs):
-        raise ValueError("give exactly one: images (local files to upload) or private_imgs (paths on the server)")
-    options = given(
+    given_images = Images.of(images, private_imgs)
+    options = _options(
         language=language,
         confidence_threshold=confidence_threshold,
         use_angle_cls=use_angle_cls,
         backend=backend,
-        chain_id=chain_id or uuid.uuid4().hex,
+        chain_id=chain_id,
         batch_id=batch_id,
         public_file_paths=list(public_file_paths) or None,
     )
-    if timeout_s is None:
-        timeout_s = CALL_S + IMAGE_S * (len(images) or len(private_imgs))
+    timeout_s = given_images.timeout_s(timeout_s)
     read = json_reader(BatchExtraction)
-    if private_imgs:
-        body = {"request_data": options, "private_imgs": list(private_imgs)}
+    if given_images.paths:
+        body = {"request_data": options, "private_imgs": list(given_images.paths)}
         return Call("POST", "/ocr/extract_text_batch", read, timeout_s, json=body)
-    uploads = tuple(("files", Upload.of(image)) for image in images)
-    return Call("POST", "/ocr/extract_text_batch", read, timeout_s, form=_form(options), uploads=uploads)
+    return Call("POST", "/ocr/extract_text_batch", read, timeout_s, form=_form(options), uploads=given_images.uploads)
 
 
 def execution(execution_id: str) -> Call[Execution]:
@@ -152,6 +146,11 @@ def executions(
         cursor=cursor,
     )
     return Call("GET", "/ocr/executions", json_reader(ExecutionPage), params=params)
+
+
+def _options(*, chain_id: str | None, **fields: Any) -> dict[str, Any]:
+    """What is given, with a `chain_id` in any case: a call that had to be sent again must not be stored twice."""
+    return given(chain_id=chain_id or uuid.uuid4().hex, **fields)
 
 
 def _form(fields: dict[str, Any]) -> dict[str, str]:

@@ -7,7 +7,8 @@ from typing import Any, Literal
 
 from deployments.client.call import SPEECH_S, Call, given
 from deployments.client.replies import Reply, json_reader, text_reader
-from deployments.client.uploads import File, Upload
+from deployments.client.sources import one_upload
+from deployments.client.uploads import File
 
 Task = Literal["transcribe", "translate"]
 """translate: any language to English text."""
@@ -128,8 +129,6 @@ def subtitles(
 
 
 def _call(file: File | None, fields: dict[str, Any], read: Any, timeout_s: float) -> Call[Any]:
-    if (file is None) == ("path" not in fields):
-        raise ValueError("give exactly one: file (a local recording to upload) or path (one on the server)")
+    uploads = one_upload(file, fields.get("path"), names=("file", "path"), what="recording")
     form = {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in fields.items()}
-    uploads = () if file is None else (("file", Upload.of(file)),)
     return Call("POST", "/speech/transcribe", read, timeout_s, form=form, uploads=uploads)
