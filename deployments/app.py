@@ -35,6 +35,7 @@ from deployments.speech.engine import SpeechEngine
 from deployments.speech.types import SpeechConfig
 from deployments.web.app import create_app
 from deployments.web.health import Health
+from deployments.web.replica_logs import keep_logs
 from deployments.web.settings import WebSettings
 
 
@@ -162,6 +163,7 @@ def front(args: FrontArgs) -> Any:
         from deployments.front.services import entries
         from deployments.serving.ray_metrics import RayHttpMetrics, replica_name
 
+        keep_logs()
         return create_front_app(
             services=entries(args.services),
             probe=HttpProbe(args.base_url),
@@ -194,6 +196,7 @@ def _face(
 ) -> ASGIApp:
     from deployments.serving.ray_metrics import RayHttpMetrics, replica_name
 
+    keep_logs()
     return create_app(
         service=service,
         title=f"Sensorium {name}",

@@ -50,6 +50,7 @@ def local_environment(name: str, home: Path, temp_dir: str, ports: dict[str, int
         "SENSORIUM_INSTANCE": name,
         "SENSORIUM_HOME": str(home),
         "RAY_SERVE_HAPROXY_BINARY_PATH": str(Path(sys.executable).parent / "sensorium-haproxy"),
+        "SENSORIUM_EDGE_LOG": f"{temp_dir}/session_latest/logs/serve/haproxy.log",
         "RAY_SERVE_HAPROXY_STATS_PORT": str(ports["stats"]),
         "RAY_SERVE_HAPROXY_METRICS_PORT": str(ports["metrics"]),
         "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(ports["fallback"]),

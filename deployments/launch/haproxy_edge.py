@@ -10,7 +10,8 @@ file before it becomes the real HAProxy, because the template
   without any answer: only the backends in `SENSORIUM_EDGE_REUSE` (default `embedding`: many tiny requests, which
   HAProxy can send again from its buffer) keep that; the others get a connection of their own for each request;
 - lets a client lift the server's time-out by a header: the header is dropped;
-- waits for ever for a client's headers: 30 s.
+- waits for ever for a client's headers: 30 s;
+- logs to a syslog server that is not there, without the request's id: see `haproxy_log`.
 
 Standard library only: it runs at each reload of HAProxy. If an edit does not pass HAProxy's own check (a newer Ray
 may write another file), HAProxy runs on Ray's file as it was, and stderr says so.
@@ -24,6 +25,8 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+
+from deployments.launch import haproxy_log
 
 #: (status, reason, code, message): HAProxy's own answers when no replica gave one.
 ANSWERS = (
@@ -60,7 +63,7 @@ def tighten(config: str, folder: str, admin_host: str = "127.0.0.1", reuse: froz
     drop = "    http-request del-header x-request-timeout-seconds\n"
     if drop not in config:
         config = re.sub(r"(?m)^(frontend http_frontend\n\s*bind .*\n)", rf"\1{drop}", config)
-    return config
+    return haproxy_log.to_standard_output(haproxy_log.add_request_ids(config))
 
 
 def write_answers(folder: Path) -> None:
@@ -84,6 +87,8 @@ def main() -> None:
     if "-f" in arguments:
         path = Path(arguments[arguments.index("-f") + 1])
         _edit(path, binary)
+        if log := haproxy_log.log_path():
+            haproxy_log.open_log(log)
     os.execv(binary, [binary, *arguments])  # noqa: S606 - Ray signals this very process id
 
 
