@@ -18,7 +18,7 @@ _LONGEST_EXCERPT = 200
 def reply_of(call: Call[ReplyT], response: httpx.Response, request_id: str, attempts: int) -> ReplyT:
     """
     Raises:
-        RetryableError: 5xx, 408, or the plain-text 404 of a HAProxy that has no routes yet.
+        RetryableError: 5xx, 408, or the 404 of a HAProxy that has not this service's route yet.
         RejectedRequest: another status than 2xx.
     """
     envelope = _envelope(response)
@@ -70,16 +70,16 @@ def retry_after_s(value: str | None) -> float | None:
 
 def _failure(response: httpx.Response, envelope: dict[str, Any] | None, request_id: str, attempts: int) -> ClientError:
     status = response.status_code
-    restarting = status == 404 and envelope is None and _is_plain_text(response)
+    restarting = status == 404 and _is_haproxys(response, envelope)
     fields = dict(envelope or {})
-    code = str(fields.pop("code", None) or ("restarting" if restarting else f"http_{status}"))
+    code = str(fields.pop("code", None) or f"http_{status}")
     message = str(fields.pop("message", None) or f"{response.request.url} answered {status}: {_excerpt(response)!r}")
     named = fields.pop("request_id", None) or response.headers.get("x-request-id") or request_id
     fields.pop("type", None)
     kind = RetryableError if status >= 500 or status == 408 or restarting else RejectedRequest
     return kind(
         message,
-        code=code,
+        code="restarting" if restarting else code,
         status=status,
         request_id=str(named),
         attempts=attempts,
@@ -100,7 +100,10 @@ def _envelope(response: httpx.Response) -> dict[str, Any] | None:
     return error if isinstance(error, dict) else None
 
 
-def _is_plain_text(response: httpx.Response) -> bool:
+def _is_haproxys(response: httpx.Response, envelope: dict[str, Any] | None) -> bool:
+    """Whether no service gave this answer: they all name the request, and never answer in plain text."""
+    if envelope is not None:
+        return not envelope.get("request_id")
     content_type: str = response.headers.get("content-type", "text/plain")
     return content_type.startswith("text/plain")
 

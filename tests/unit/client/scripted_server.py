@@ -41,6 +41,8 @@ CLOSE = b""
 """Closes without an answer."""
 RESTARTING = response(404, "Not Found\n")
 """HAProxy before Ray has told it the routes."""
+NOT_ROUTED = response(404, {"error": {"code": "not_found", "message": "no service at this path", "request_id": None}})
+"""HAProxy when it knows other services' routes already, tightened by `launch.haproxy_edge`."""
 
 
 class ScriptedServer:

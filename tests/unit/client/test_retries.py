@@ -29,7 +29,7 @@ from deployments.client.outcomes import retry_after_s
 from deployments.launch.haproxy_edge import write_answers
 from tests.unit.client.both_clients import HASTY, Kind, send
 from tests.unit.client.real_server import free_port
-from tests.unit.client.scripted_server import CLOSE, RESTARTING, ScriptedServer, error, response
+from tests.unit.client.scripted_server import CLOSE, NOT_ROUTED, RESTARTING, ScriptedServer, error, response
 
 VECTOR = response(200, {"embedding": [1.0, 2.0], "dim": 2, "version": "v"})
 READ = response(200, {"text_boxes": []})
@@ -63,9 +63,9 @@ def test_haproxys_own_answers_are_retried(kind: Kind, tmp_path: Path) -> None:
         (tmp_path / f"{status}.http").read_bytes().replace(b"Retry-After: 1", b"X-Was: 1") for status in (502, 503)
     ]
     steps += [(tmp_path / f"{status}.http").read_bytes() for status in (504, 408)]
-    with ScriptedServer(*steps, RESTARTING, VECTOR) as server:
+    with ScriptedServer(*steps, RESTARTING, NOT_ROUTED, VECTOR) as server:
         assert send(kind, server.url, embedding.embed("hello")).dim == 2
-    assert len(server.seen) == 6
+    assert len(server.seen) == 7
 
 
 def test_retry_after_is_waited_out(kind: Kind) -> None:
