@@ -173,8 +173,10 @@ def _engine_config(
         if threads:
             config["intra_op_num_threads"] = threads
         models = 2 if options.orientation_source is None else 3  # a pipeline has a session for each
-        if _on_gpu(device) and (provider := gpu_memory.onnxruntime_options(pipelines * models)):
-            config["provider_options"] = provider  # of the first provider, which is CUDA's
+        if _on_gpu(device):  # of the first provider, which is CUDA's
+            # Pages and lines come in all sizes, and the default search would try every algorithm for each new one.
+            search = {"cudnn_conv_algo_search": "HEURISTIC"}
+            config["provider_options"] = {**search, **gpu_memory.onnxruntime_options(pipelines * models)}
     elif options.engine == "paddle" and _on_gpu(device):
         gpu_memory.cap_paddle()
     elif options.engine == "transformers" and _on_gpu(device):

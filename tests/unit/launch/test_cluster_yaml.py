@@ -88,7 +88,9 @@ def test_it_installs_the_lock_and_the_torch_of_the_installer(cluster: dict[str, 
     assert set(re.findall(r"torch==([\d.]+)", setup)) == {install.TORCH}
     assert install.CPU_INDEX in setup
     assert "--no-deps -r requirements.lock" in setup
-    [ray_version] = re.findall(r"(?m)^ray==(.*)$", (ROOT / "requirements.lock").read_text())
+    lock = (ROOT / "requirements.lock").read_text()
+    [ray_version] = re.findall(r"(?m)^ray==(.*)$", lock)
+    assert re.findall(r"onnxruntime-gpu==([\d.]+)", setup) == re.findall(r"(?m)^onnxruntime==(.*)$", lock)
     images = [cluster["docker"]["image"], cluster["available_node_types"]["gpu_worker"]["docker"]["worker_image"]]
     assert all(image.startswith(f"rayproject/ray:{ray_version}-py311-") for image in images)
 

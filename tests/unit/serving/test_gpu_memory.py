@@ -214,7 +214,7 @@ def test_paddleocr_hands_the_cap_to_its_engine(engine: str, monkeypatch: pytest.
     options = paddleocr.PaddleOcrOptions(engine=engine, orientation_source="x/y")
     config = paddleocr._engine_config(options, "cuda", None, pipelines=2)
     expected = {
-        "onnxruntime": ([], {"provider_options": {"gpu_mem_limit": "6"}}),
+        "onnxruntime": ([], {"provider_options": {"cudnn_conv_algo_search": "HEURISTIC", "gpu_mem_limit": "6"}}),
         "paddle": (["paddle"], None),
         "transformers": (["torch"], None),
     }
