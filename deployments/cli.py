@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from deployments import cli_bulk, cli_container, cli_deploy, cli_embedding, cli_ocr, cli_speech, cli_training
+from deployments import cli_bench, cli_bulk, cli_container, cli_deploy, cli_embedding, cli_ocr, cli_speech, cli_training
 from deployments.cli_exit import EXIT_STATUSES, complain, epilog, known_failure, leave_broken_pipe
 
 USE, RUN, MAKE = "Use a server", "Run a server", "Whole folders and training"
@@ -21,7 +21,8 @@ app = typer.Typer(
 app.command(rich_help_panel=USE, epilog=cli_ocr.EXAMPLES)(cli_ocr.ocr)
 app.command(rich_help_panel=USE, epilog=cli_speech.EXAMPLES)(cli_speech.transcribe)
 app.command(rich_help_panel=USE, epilog=cli_embedding.EXAMPLES)(cli_embedding.embed)
-app.command(rich_help_panel=USE)(cli_container.container)
+app.command(rich_help_panel=USE, epilog=cli_container.EXAMPLES)(cli_container.container)
+app.command(rich_help_panel=USE, epilog=cli_bench.EXAMPLES)(cli_bench.bench)
 app.add_typer(cli_bulk.bulk, name="bulk", rich_help_panel=MAKE)
 app.add_typer(cli_training.dataset, name="dataset", rich_help_panel=MAKE)
 app.command(rich_help_panel=MAKE, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(

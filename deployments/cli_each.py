@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
-from deployments.cli_exit import FAILED, UNREACHABLE, CommandFailed, complain
+from deployments.cli_exit import FAILED, UNREACHABLE, USAGE, CommandFailed, complain
 from deployments.cli_output import Output
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ ReplyT = TypeVar("ReplyT")
 PARALLEL = 4
 """Calls under way at once: the server batches them, and its queue is left to others, too."""
 _AWAY = ("connection_failed", "restarting")
+_WRONG_FOR_ALL = ("unsupported_option", "not_found")
+"""There is no such language, backend, reader or adapter."""
 
 
 async def for_each(
@@ -28,15 +30,18 @@ async def for_each(
     call: Callable[[ItemT], Awaitable[ReplyT]],
     show: Callable[[ItemT, ReplyT], None],
     output: Output,
+    lost: Callable[[ItemT, str], None] | None = None,
     parallel: int = PARALLEL,
 ) -> int:
     """Show the reply of every item, in their order, as soon as it is there; the number of those that failed.
 
     Args:
         name: of an item, to say which one failed, on stderr.
+        lost: told of each that failed, and why.
 
     Raises:
-        CommandFailed: the server is away, or refuses the key: no other item would fare better.
+        CommandFailed: the server is away, refuses the key or does not have an option that was asked for: no other item
+            would fare better.
     """
     from deployments.client import ClientError
 
@@ -56,7 +61,10 @@ async def for_each(
                     show(item, reply)
                 except (ValueError, OSError, ClientError) as error:
                     failed += 1
-                    _say(name(item), error)
+                    reason = _reason(error)
+                    complain(f"{name(item)}: {reason}")
+                    if lost is not None:
+                        lost(item, reason)
                 advance()
     finally:
         for task in tasks:
@@ -88,19 +96,20 @@ def progress_bar(total: int, output: Output) -> Iterator[Callable[[], None]]:
         yield lambda: bar.advance(task)
 
 
-def _say(name: str, error: Exception) -> None:
-    """On stderr.
+def _reason(error: Exception) -> str:
+    """In one line.
 
     Raises:
         CommandFailed: as of `for_each`.
     """
     from deployments.client import ClientError
 
-    if isinstance(error, ClientError) and error.code in _AWAY:
-        raise CommandFailed(f"the server went away ({error.message}); what is printed is done", UNREACHABLE) from error
-    if isinstance(error, ClientError) and error.status == 401:
-        raise CommandFailed(
-            f"{error.message} (give the key with --api-key or SENSORIUM_API_KEY)", UNREACHABLE
-        ) from error
+    if isinstance(error, ClientError):
+        if error.code in _AWAY:
+            raise CommandFailed(f"the server went away ({error.message}); what is printed is done", UNREACHABLE)
+        if error.status == 401:
+            raise CommandFailed(f"{error.message} (--api-key or SENSORIUM_API_KEY gives it)", UNREACHABLE)
+        if error.code in _WRONG_FOR_ALL:
+            raise CommandFailed(error.message, USAGE)
     reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    complain(f"{name}: {' '.join(reason.split())}")
+    return " ".join(reason.split())

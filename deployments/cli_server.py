@@ -11,7 +11,7 @@ import typer
 from deployments.cli_exit import UNREACHABLE, USAGE, CommandFailed
 
 if TYPE_CHECKING:
-    from deployments.client import AsyncSensorium, RetryableError
+    from deployments.client import AsyncSensorium
     from deployments.client.health import ServiceName
 
 DEFAULT_URL = "http://127.0.0.1:8000"
@@ -36,6 +36,15 @@ Timeout = Annotated[
 ]
 PATIENCE_S = 300.0
 """As long as the server itself works on a request by default: a recording of an hour, a document of 100 pages."""
+
+
+class Unreachable(CommandFailed):
+    """Nothing answers there."""
+
+
+def is_named(url: str) -> bool:
+    """Whether there is a server that is meant: by the person, or because it was started here."""
+    return bool(url) or server_url(url) != DEFAULT_URL
 
 
 def server_url(url: str) -> str:
@@ -80,7 +89,11 @@ async def check_ready(address: str, service: ServiceName) -> None:
         async with AsyncSensorium(address, retries=RetryPolicy(attempts=2, first_delay_s=0.2)) as asking:
             health = await asking.health(service)
     except RetryableError as error:
-        raise unreachable(address, error) from error
+        raise Unreachable(
+            f"no server answers at {address} ({error.message}); start one with `sensorium serve`, or name one with "
+            "--url or SENSORIUM_URL",
+            UNREACHABLE,
+        ) from error
     except RejectedRequest as error:
         raise CommandFailed(
             f"{address} is no Sensorium server with the service `{service}` ({error.message})", UNREACHABLE
@@ -88,12 +101,3 @@ async def check_ready(address: str, service: ServiceName) -> None:
     if not health.ready:
         reason = f": {health.reason}" if health.reason else "; `sensorium status` and `sensorium logs` say more"
         raise CommandFailed(f"the service `{service}` at {address} is not ready ({health.status}){reason}", UNREACHABLE)
-
-
-def unreachable(address: str, error: RetryableError) -> CommandFailed:
-    """Nothing answered at all."""
-    return CommandFailed(
-        f"no server answers at {address} ({error.message}); start one with `sensorium serve`, or name one with --url "
-        "or SENSORIUM_URL",
-        UNREACHABLE,
-    )

@@ -19,22 +19,24 @@ from deployments.serving.engine import ModelCard, OnOutcome
 from deployments.web.health import Health
 
 if TYPE_CHECKING:
-    import httpx
-
+    from deployments.client import AsyncSensorium
     from deployments.ocr.engine import OcrEngine
 
 
 @asynccontextmanager
 async def local_client(
     model: ContainerNumberConfig | None = None, ocr: OcrConfig | None = None
-) -> AsyncIterator[httpx.AsyncClient]:
-    """An HTTP client of a container-number service that lives as long as this context, both models loaded.
+) -> AsyncIterator[AsyncSensorium]:
+    """A client of a container-number service that lives as long as this context, both models loaded.
 
     Raises:
         SensoriumError: a model does not load.
     """
     import httpx
+    from starlette.applications import Starlette
+    from starlette.routing import Mount
 
+    from deployments.client import AsyncSensorium
     from deployments.container_number.adapter_folder import AdapterFolder
     from deployments.container_number.engine import adapter_root, load_engine
     from deployments.container_number.routes import build_router
@@ -60,9 +62,9 @@ async def local_client(
         settings=WebSettings(access_log=False, request_timeout_s=None),
     )
     try:
-        async with httpx.AsyncClient(
-            transport=httpx.ASGITransport(app, raise_app_exceptions=False), base_url="http://here", timeout=3600
-        ) as client:
+        root = Starlette(routes=[Mount("/container-number", app)])
+        transport = httpx.ASGITransport(root, raise_app_exceptions=False)
+        async with AsyncSensorium("http://here", transport=transport) as client:
             yield client
     finally:
         await crops.close()

@@ -79,8 +79,15 @@ class AsyncContainerNumber(_AsyncService):
 class AsyncSensorium:
     """As `Sensorium`, for one event loop. Close it, or use it in an `async with` block."""
 
-    def __init__(self, base_url: str, api_key: str | None = None, *, retries: RetryPolicy | None = None) -> None:
-        self._http = httpx.AsyncClient(**http_arguments(base_url, api_key))
+    def __init__(
+        self,
+        base_url: str,
+        api_key: str | None = None,
+        *,
+        retries: RetryPolicy | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._http = httpx.AsyncClient(**http_arguments(base_url, api_key), transport=transport)
         self._retries = retries or RetryPolicy()
         self.ocr = AsyncOcr(self)
         self.embedding = AsyncEmbedding(self)

@@ -80,13 +80,21 @@ class Sensorium:
         base_url: of the server, without a service's path: `http://host:8000`.
         api_key: sent as `Authorization: Bearer`.
         retries: patience with a server that is busy, restarting or out of reach.
+        transport: httpx's, where requests are to go another way than over the network.
 
     Raises:
         ValueError: the address or the key cannot be used.
     """
 
-    def __init__(self, base_url: str, api_key: str | None = None, *, retries: RetryPolicy | None = None) -> None:
-        self._http = httpx.Client(**http_arguments(base_url, api_key))
+    def __init__(
+        self,
+        base_url: str,
+        api_key: str | None = None,
+        *,
+        retries: RetryPolicy | None = None,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        self._http = httpx.Client(**http_arguments(base_url, api_key), transport=transport)
         self._retries = retries or RetryPolicy()
         self.ocr = Ocr(self)
         self.embedding = Embedding(self)

@@ -46,7 +46,7 @@ def write_results(output: Path, results: Sequence[PictureResult], sources: Seque
     """Write the table in the format of its suffix: one row a number of one source, one row a picture of several.
 
     Args:
-        results: every picture by every source, as `batch_process.read_pictures` gives them.
+        results: every picture by every source, in any order.
         sources: their names, in the order of the columns.
 
     Raises:

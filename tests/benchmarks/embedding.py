@@ -13,8 +13,8 @@ from contextlib import contextmanager
 
 import httpx
 
+from deployments.bench import load
 from deployments.launch.instance import free_port
-from tests.benchmarks import load
 from tests.benchmarks.report import Report
 
 WORDS = (

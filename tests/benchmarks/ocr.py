@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 from PIL import Image, ImageDraw, ImageFont
 
-from tests.benchmarks import load
+from deployments.bench import load
 from tests.benchmarks.report import Report
 
 PAGES, LINES, CLIENTS = 12, 12, 8

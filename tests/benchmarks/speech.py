@@ -19,7 +19,7 @@ import httpx
 import numpy as np
 
 from deployments.launch import instance
-from tests.benchmarks import load
+from deployments.bench import load
 from tests.benchmarks.report import Report
 
 ROOT = Path(__file__).resolve().parents[2]
