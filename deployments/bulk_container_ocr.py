@@ -15,14 +15,13 @@ from deployments.container_number.found_text import FoundText
 from deployments.container_number.ocr_reader import find_numbers
 from deployments.ocr import bulk as ocr_bulk
 from deployments.ocr.bulk import OcrJobSettings
-from deployments.ocr.loading import OcrConfig
 from deployments.ocr.types import OcrOptions, OcrResult
 from deployments.serving.bulk_command import job_options, parser, report, source_of
-from deployments.serving.bulk_engine import BulkTask
 from deployments.serving.bulk_job import run_job
 from deployments.serving.bulk_progress import Summary
 from deployments.serving.bulk_rows import Row
 from deployments.serving.bulk_settings import load_settings
+from deployments.serving.bulk_task import BulkTask
 
 _OPTIONS = OcrOptions(language="en", confidence_threshold=0.3)
 """As `ocr_text_finder` asks: letters are Latin; doubtful pieces are wanted, too, the check digit tells."""
@@ -36,19 +35,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     def run() -> Summary:
         settings = load_settings(OcrJobSettings, given.config, "ocr")
-        task = bulk_task(settings.model)
+        task = bulk_task(settings)
         source = source_of(given, "path")
         return run_job(task, source, given.destination, settings, job_options(given), {"reader": "ocr"})
 
     return report(run)
 
 
-def bulk_task(config: OcrConfig) -> BulkTask:
+def bulk_task(settings: OcrJobSettings) -> BulkTask:
+    ocr = ocr_bulk.bulk_task(settings, _OPTIONS)
+    assert ocr.sections is not None
     return replace(
-        ocr_bulk.bulk_task(config, _OPTIONS),
+        ocr,
         service="container-number",
         result=_result,
         result_fields=container_bulk.result_fields,
+        sections=replace(ocr.sections, join=container_bulk.join),
     )
 
 

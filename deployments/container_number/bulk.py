@@ -13,17 +13,17 @@ from typing import Any
 
 from deployments.container_number.adapters import BASE
 from deployments.container_number.crop_requests import ContainerNumberConfig, CropRequest, CropResult
-from deployments.container_number.engine import ContainerNumberEngine
+from deployments.container_number.engine import load_engine
 from deployments.container_number.found_text import Quad
 from deployments.container_number.number_reader import read_crop
 from deployments.container_number.types import Reading
 from deployments.serving.batching import Batching
 from deployments.serving.bulk_command import job_options, parser, report, source_of
-from deployments.serving.bulk_engine import BulkTask
 from deployments.serving.bulk_job import run_job
 from deployments.serving.bulk_progress import Summary
 from deployments.serving.bulk_rows import Row
 from deployments.serving.bulk_settings import JobSettings, load_settings, refuse_unknown
+from deployments.serving.bulk_task import BulkTask, blank_picture
 from deployments.serving.media import InlineMedia, MediaPolicy
 
 refuse_unknown(ContainerNumberConfig, MediaPolicy, Batching)
@@ -60,9 +60,9 @@ def bulk_task(config: ContainerNumberConfig, adapter: str = BASE) -> BulkTask:
     return BulkTask(
         service="container-number",
         kind="path",
-        load=partial(_load, config),
+        load=partial(load_engine, config),
         request=partial(_request, adapter),
-        check=partial(_check, adapter),
+        sample=blank_picture,
         result=_result,
         result_fields=result_fields,
         max_bytes=config.policy.max_bytes,
@@ -115,25 +115,14 @@ def numbers_row(numbers: Sequence[Row]) -> Row:
     return {"number": certain, "numbers": list(numbers)}
 
 
-def _load(config: ContainerNumberConfig) -> ContainerNumberEngine:
-    from deployments.container_number.engine import load_engine
-
-    return load_engine(config)
+def join(rows: Sequence[Row]) -> Row:
+    """The service's columns of a document from those of its sections."""
+    numbers = [number for row in rows for number in row["numbers"]]
+    return numbers_row(sorted(numbers, key=lambda number: (number["needs_review"], -number["confidence"])))
 
 
 def _request(adapter: str, data: bytes, path: str) -> CropRequest:
     return CropRequest(InlineMedia(data, path), adapter)
-
-
-def _check(adapter: str, engine: ContainerNumberEngine) -> None:
-    """Raises: what `ContainerNumberEngine.prepare` raises for an adapter that is not there."""
-    import io
-
-    from PIL import Image
-
-    blank = io.BytesIO()
-    Image.new("RGB", (32, 32), "white").save(blank, "PNG")
-    engine.prepare(_request(adapter, blank.getvalue(), ""))
 
 
 def _result(result: CropResult) -> Row:

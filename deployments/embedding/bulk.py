@@ -7,15 +7,15 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from deployments.embedding.engine import EmbeddingEngine
+from deployments.embedding.engine import load_engine
 from deployments.embedding.types import EmbeddingConfig, EmbeddingRequest, EmbeddingResult
 from deployments.serving.batching import Batching
 from deployments.serving.bulk_command import job_options, parser, report, source_of
-from deployments.serving.bulk_engine import BulkTask
 from deployments.serving.bulk_job import run_job
 from deployments.serving.bulk_progress import Summary
 from deployments.serving.bulk_rows import Row
 from deployments.serving.bulk_settings import JobSettings, load_settings, refuse_unknown
+from deployments.serving.bulk_task import BulkTask
 from deployments.serving.errors import InvalidInput
 
 refuse_unknown(EmbeddingConfig, Batching)
@@ -56,13 +56,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def bulk_task(config: EmbeddingConfig, *, normalize: bool = True, dimensions: int | None = None) -> BulkTask:
-    request = partial(_request, normalize, dimensions)
     return BulkTask(
         service="embedding",
         kind="text",
-        load=partial(_load, config),
-        request=request,
-        check=partial(_check, request),
+        load=partial(load_engine, config),
+        request=partial(_request, normalize, dimensions),
+        sample=_sample,
         result=_result,
         result_fields=result_fields,
         max_bytes=_BYTES_PER_CHARACTER * config.max_chars,
@@ -80,12 +79,6 @@ def result_fields() -> list[Any]:
     ]
 
 
-def _load(config: EmbeddingConfig) -> EmbeddingEngine:
-    from deployments.embedding.engine import load_engine
-
-    return load_engine(config)
-
-
 def _request(normalize: bool, dimensions: int | None, data: bytes, path: str) -> EmbeddingRequest:
     try:
         text = data.decode("utf-8-sig")
@@ -94,8 +87,8 @@ def _request(normalize: bool, dimensions: int | None, data: bytes, path: str) ->
     return EmbeddingRequest((text,), normalize, dimensions, field="text")
 
 
-def _check(request: Any, engine: EmbeddingEngine) -> None:
-    engine.prepare(request(b"text", ""))
+def _sample() -> bytes:
+    return b"text"
 
 
 def _result(result: EmbeddingResult) -> Row:

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
 
+from pydantic import Field
+
 from deployments.ocr.backends.fake import FakeOptions
 from deployments.ocr.backends.paddleocr import PaddleOcrOptions
 from deployments.ocr.backends.rapidocr_openvino import RapidOcrOptions
 from deployments.ocr.backends.tesseract import TesseractOptions
-from deployments.ocr.engine import OcrEngine
-from deployments.ocr.loading import OcrConfig
+from deployments.ocr.loading import OcrConfig, load_engine
 from deployments.ocr.types import OcrOptions, OcrRequest, OcrResult
 from deployments.serving.batching import Batching
 from deployments.serving.bulk_command import job_options, parser, report, source_of
-from deployments.serving.bulk_engine import BulkTask
 from deployments.serving.bulk_job import run_job
 from deployments.serving.bulk_progress import Summary
 from deployments.serving.bulk_rows import Row
 from deployments.serving.bulk_settings import JobSettings, load_settings, refuse_unknown
+from deployments.serving.bulk_task import BulkTask, Sections, blank_picture
+from deployments.serving.images import count_pages
 from deployments.serving.media import InlineMedia, MediaPolicy
 
 refuse_unknown(OcrConfig, MediaPolicy, Batching, FakeOptions, PaddleOcrOptions, RapidOcrOptions, TesseractOptions)
@@ -30,8 +33,10 @@ refuse_unknown(OcrConfig, MediaPolicy, Batching, FakeOptions, PaddleOcrOptions, 
 class OcrJobSettings(JobSettings):
     """Section `ocr` of `ray_configs/jobs/*.yaml`."""
 
-    model: OcrConfig = OcrConfig(threads=1)
+    model: OcrConfig = OcrConfig(threads=1, policy=MediaPolicy(max_bytes=2**28))
     batching: Batching = Batching(max_batch_size=8, max_batch_cost=40_000_000)
+    section_pages: int = Field(default=8, ge=1)
+    """A document with more pages is read in sections of so many, by several actors, after the short ones."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -51,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     def run() -> Summary:
         settings = load_settings(OcrJobSettings, given.config, "ocr")
         source = source_of(given, "path")
-        job = partial(run_job, bulk_task(settings.model, options), source, given.destination, settings)
+        job = partial(run_job, bulk_task(settings, options), source, given.destination, settings)
         if given.to_database is None:
             return job(job_options(given), asdict(options))
         from deployments.ocr.bulk_database import ExecutionRecorder
@@ -62,16 +67,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return report(run)
 
 
-def bulk_task(config: OcrConfig, options: OcrOptions) -> BulkTask:
+def bulk_task(settings: OcrJobSettings, options: OcrOptions) -> BulkTask:
+    policy, pages = settings.model.policy, settings.section_pages
     return BulkTask(
         service="ocr",
         kind="path",
-        load=partial(_load, config),
+        load=partial(load_engine, settings.model),
         request=partial(_request, options),
-        check=partial(_check, options),
+        sample=blank_picture,
         result=_result,
         result_fields=result_fields,
-        max_bytes=config.policy.max_bytes,
+        max_bytes=policy.max_bytes,
+        sections=Sections(partial(_count, policy, pages), partial(_section, options, pages), _join),
     )
 
 
@@ -97,25 +104,25 @@ def result_fields() -> list[Any]:
     ]
 
 
-def _load(config: OcrConfig) -> OcrEngine:
-    from deployments.ocr.loading import load_engine
-
-    return load_engine(config)
-
-
 def _request(options: OcrOptions, data: bytes, path: str) -> OcrRequest:
     return OcrRequest(InlineMedia(data, path), options)
 
 
-def _check(options: OcrOptions, engine: OcrEngine) -> None:
-    """Raises: what `OcrEngine.prepare` raises for options that suit no image."""
-    import io
+def _count(policy: MediaPolicy, pages: int, data: bytes) -> int:
+    return max(1, math.ceil(count_pages(data, policy) / pages))
 
-    from PIL import Image
 
-    blank = io.BytesIO()
-    Image.new("RGB", (32, 32), "white").save(blank, "PNG")
-    engine.prepare(OcrRequest(InlineMedia(blank.getvalue()), options))
+def _section(options: OcrOptions, pages: int, data: bytes, path: str, index: int, count: int) -> OcrRequest:
+    return OcrRequest(InlineMedia(data, path), options, range(index * pages, (index + 1) * pages))
+
+
+def _join(rows: Sequence[Row]) -> Row:
+    return {
+        "text": "\n".join(row["text"] for row in rows if row["text"]),
+        "language": rows[0]["language"],
+        "pages": [page for row in rows for page in row["pages"]],
+        "text_boxes": [box for row in rows for box in row["text_boxes"]],
+    }
 
 
 def _result(result: OcrResult) -> Row:

@@ -9,10 +9,11 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
-from deployments.serving.bulk_engine import BulkTask, EngineRows
-from deployments.serving.bulk_rows import row_schema
+from deployments.serving.bulk_engine import EngineRows
+from deployments.serving.bulk_rows import PLACE, answer_schema
 from deployments.serving.bulk_settings import JobSettings
 from deployments.serving.bulk_sources import Input, Source
+from deployments.serving.bulk_task import BulkTask
 from deployments.serving.errors import EngineFailed, SensoriumError
 
 
@@ -21,12 +22,15 @@ class EngineActor:
 
     def __init__(self, task: BulkTask, settings: JobSettings, roots: tuple[str, ...]) -> None:
         self._rows = EngineRows(task, settings.batching, roots, settings.prepare_threads)
-        self._schema = row_schema(task.result_fields())
+        self._schema = answer_schema(task.result_fields())
 
     def __call__(self, block: Any) -> Any:
         import pyarrow as pa
 
-        return pa.Table.from_pylist(self._rows.rows([Input(**row) for row in block.to_pylist()]), schema=self._schema)
+        rows = self._rows.rows([Input(**row) for row in block.drop_columns([PLACE]).to_pylist()])
+        for row, place in zip(rows, block.column(PLACE).to_pylist(), strict=True):
+            row[PLACE] = place
+        return pa.Table.from_pylist(rows, schema=self._schema)
 
 
 class Cluster:
@@ -59,82 +63,81 @@ def _interrupt(number: int, frame: object) -> None:
     raise KeyboardInterrupt
 
 
-def pool_of(settings: JobSettings) -> tuple[int, float]:
-    """(actors, CPUs of each): what the settings say, else what is free."""
-    import ray
+class EnginePool:
+    """Copies of a service's engine on a connected cluster: as many as the settings say, else as are free."""
 
-    free = ray.available_resources().get("CPU", 0.0)
-    cpus = settings.actor_cpus or (1.0 if free >= 1 else max(0.1, round(0.9 * free, 2)))
-    return settings.actors or max(1, int(free / cpus)), cpus
+    def __init__(self, task: BulkTask, settings: JobSettings, source: Source) -> None:
+        import ray
 
+        self.task = task
+        self._settings = settings
+        self._source = source
+        free = ray.available_resources().get("CPU", 0.0)
+        self._cpus = settings.actor_cpus or (1.0 if free >= 1 else max(0.1, round(0.9 * free, 2)))
+        self._actors = settings.actors or max(1, int(free / self._cpus))
 
-def check_model(task: BulkTask, settings: JobSettings, source: Source, pool: tuple[int, float]) -> dict[str, str]:
-    """Load the model once where it will run, before a million inputs fail for one reason; what answers.
+    def check(self) -> dict[str, str]:
+        """Load the model once where it will run, before a million inputs fail for one reason; what answers.
 
-    Raises:
-        SensoriumError: it does not load, or the job's options suit no input.
-    """
-    import ray
+        Raises:
+            SensoriumError: it does not load, or the job's options suit no input.
+        """
+        import ray
 
-    def check() -> tuple[dict[str, str] | None, SensoriumError | None]:
+        task, batching, roots = self.task, self._settings.batching, self._source.roots
+
+        def check() -> tuple[dict[str, str] | None, SensoriumError | None]:
+            try:
+                rows = EngineRows(task, batching, roots)
+                rows.check()
+            except SensoriumError as error:
+                return None, error
+            card = rows.card
+            rows.close()
+            return {"model": card.model, "backend": card.backend, "version": card.version}, None
+
+        remote = ray.remote(check).options(num_cpus=self._cpus, num_gpus=self._settings.actor_gpus, max_retries=0)
         try:
-            rows = EngineRows(task, settings.batching, source.roots)
-            rows.check()
-        except SensoriumError as error:
-            return None, error
-        card = rows.card
-        rows.close()
-        return {"model": card.model, "backend": card.backend, "version": card.version}, None
+            answer, error = ray.get(remote.remote())
+        except ray.exceptions.RayError as failure:
+            reason = str(failure).strip().splitlines()[-1]
+            raise EngineFailed(f"the model does not load on the cluster: {reason[:500]}") from failure
+        if error is not None:
+            raise error
+        assert answer is not None
+        return dict(answer)
 
-    remote = ray.remote(check).options(num_cpus=pool[1], num_gpus=settings.actor_gpus, max_retries=0)
-    try:
-        answer, error = ray.get(remote.remote())
-    except ray.exceptions.RayError as failure:
-        reason = str(failure).strip().splitlines()[-1]
-        raise EngineFailed(f"the model does not load on the cluster: {reason[:500]}") from failure
-    if error is not None:
-        raise error
-    assert answer is not None
-    return dict(answer)
+    def stream(self, blocks: list[Any], *, alone: bool = False) -> Iterator[Any]:
+        """Blocks of `answer_schema`, in any order, as actors finish them.
 
+        Blocks on which an actor's process dies do not come.
 
-def stream_rows(
-    task: BulkTask,
-    settings: JobSettings,
-    source: Source,
-    pool: tuple[int, float],
-    blocks: list[Any],
-    *,
-    alone: bool = False,
-) -> Iterator[Any]:
-    """Blocks of rows, in any order, as actors finish them. Blocks on which an actor's process dies do not come.
+        Args:
+            blocks: Arrow tables of `input_schema`.
+            alone: an actor has one block at a time, so that it takes no other with it when it dies.
+        """
+        import ray
 
-    Args:
-        alone: an actor has one block at a time, so that it takes no other with it when it dies.
-    """
-    import ray
-
-    actors, cpus = pool
-    blocks = _spread(blocks, actors)
-    context = ray.data.DataContext.get_current()
-    context.max_errored_blocks = -1
-    with warnings.catch_warnings():
-        # Ray 2.60 warns that `max_task_retries` goes in 2.64, and offers nothing in its place.
-        warnings.filterwarnings("ignore", message=".*ray_remote_args.*")
-        rows = ray.data.from_arrow(blocks).map_batches(
-            EngineActor,
-            batch_size=None,
-            batch_format="pyarrow",
-            compute=ray.data.ActorPoolStrategy(
-                size=min(actors, len(blocks)), max_tasks_in_flight_per_actor=1 if alone else 2
-            ),
-            fn_constructor_args=(task, settings, source.roots),
-            num_cpus=cpus,
-            num_gpus=settings.actor_gpus or None,
-            # Without an end to it, a file that kills the process would be tried for ever.
-            max_task_retries=0 if alone else 1,
-        )
-    yield from rows.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=1)
+        blocks = _spread(blocks, self._actors)
+        context = ray.data.DataContext.get_current()
+        context.max_errored_blocks = -1
+        with warnings.catch_warnings():
+            # Ray 2.60 warns that `max_task_retries` goes in 2.64, and offers nothing in its place.
+            warnings.filterwarnings("ignore", message=".*ray_remote_args.*")
+            rows = ray.data.from_arrow(blocks).map_batches(
+                EngineActor,
+                batch_size=None,
+                batch_format="pyarrow",
+                compute=ray.data.ActorPoolStrategy(
+                    size=min(self._actors, len(blocks)), max_tasks_in_flight_per_actor=1 if alone else 2
+                ),
+                fn_constructor_args=(self.task, self._settings, self._source.roots),
+                num_cpus=self._cpus,
+                num_gpus=self._settings.actor_gpus or None,
+                # Without an end to it, a file that kills the process would be tried for ever.
+                max_task_retries=0 if alone else 1,
+            )
+        yield from rows.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=1)
 
 
 _TASKS_PER_ACTOR = 4

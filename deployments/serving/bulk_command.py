@@ -7,9 +7,10 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from deployments.serving.bulk_job import JobOptions, TooManyErrors
+from deployments.serving.bulk_job import JobOptions
 from deployments.serving.bulk_progress import Summary
 from deployments.serving.bulk_sources import Kind, Source, open_source
+from deployments.serving.bulk_writer import TooManyErrors
 from deployments.serving.errors import SensoriumError
 
 STOPPED = 130
@@ -28,7 +29,10 @@ def parser(service: str, kind: Kind, description: str) -> argparse.ArgumentParse
     known.add_argument("--config", type=Path, help="settings, e.g. ray_configs/jobs/cpu.yaml")
     known.add_argument("--retry-failed", action="store_true", help="do failed rows again")
     known.add_argument(
-        "--fail-on-errors", type=_per_cent, metavar="N%", help="exit status 1 if more than N per cent failed"
+        "--fail-on-errors",
+        type=_per_cent,
+        metavar="N%",
+        help="stop with exit status 1 once more than N per cent of all inputs have failed",
     )
     existing = known.add_mutually_exclusive_group()
     existing.add_argument("--resume", action="store_true", help="add to the rows of the same job over another source")

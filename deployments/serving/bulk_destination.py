@@ -21,7 +21,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any, Literal
 
-from deployments.serving.bulk_parts import UNFINISHED, read_part, save, sync, write_part
+from deployments.serving.bulk_parts import UNFINISHED, WriteFailed, read_part, save, sync, write_part
 from deployments.serving.errors import AccessDenied, InvalidInput
 
 Format = Literal["parquet", "jsonl"]
@@ -41,7 +41,7 @@ class Destination:
 
     Raises:
         InvalidInput: it holds another job's data or foreign files, or another run is writing to it.
-        AccessDenied: it cannot be made or written.
+        AccessDenied, WriteFailed: it cannot be made or written.
     """
 
     def __init__(
@@ -61,6 +61,8 @@ class Destination:
             self._rows.mkdir(exist_ok=True)
         except (PermissionError, NotADirectoryError) as error:
             raise AccessDenied(f"{folder} cannot be written: {error.strerror}", path=str(folder)) from error
+        except OSError as error:
+            raise WriteFailed(f"{folder} cannot be written: {error.strerror}") from error
         try:
             self._adopt(mode)
         except BaseException:
@@ -103,7 +105,7 @@ class Destination:
         """An Arrow table as one more part; it is on disk when this returns.
 
         Raises:
-            SensoriumError: the disk is full or does not answer. Parts that are there stay whole.
+            WriteFailed: the disk is full or does not answer. Parts that are there stay whole.
         """
         part = self._rows / f"part-{self._next:06d}.{self._form}"
         self._write(part, rows)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -16,32 +16,12 @@ from typing import Any
 
 from deployments.serving import media
 from deployments.serving.batching import Batching
-from deployments.serving.bulk_rows import Row, failed_row, success_row
-from deployments.serving.bulk_sources import Input, Kind
-from deployments.serving.engine import Engine, ModelCard
+from deployments.serving.bulk_rows import Row, failed_row, long_row, success_row
+from deployments.serving.bulk_sources import Input
+from deployments.serving.bulk_task import AnyEngine, BulkTask
+from deployments.serving.engine import ModelCard
 from deployments.serving.errors import EngineFailed, InvalidInput
 from deployments.serving.media import MediaPolicy, StoredMedia
-
-AnyEngine = Engine[Any, Any, Any, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class BulkTask:
-    """What a job does to each input. Picklable: callables are module-level functions or `partial`s of one."""
-
-    service: str
-    kind: Kind
-    load: Callable[[], AnyEngine]
-    request: Callable[[bytes, str], Any]
-    """(bytes, path) -> request of the engine."""
-    check: Callable[[AnyEngine], None]
-    """Raises if the job's options suit no input at all."""
-    result: Callable[[Any], Row]
-    """The service's own columns."""
-    result_fields: Callable[[], list[Any]]
-    """(name, Arrow type) of those columns."""
-    max_bytes: int
-    """Of one file."""
 
 
 @dataclass(slots=True, eq=False)
@@ -52,6 +32,7 @@ class _Open:
     item: Input
     content_hash: str | None = None
     request: Any = None
+    sections: int = 1
     units: Sequence[Any] = ()
     costs: Sequence[int] = ()
     error: Exception | None = None
@@ -89,7 +70,7 @@ class EngineRows:
         Raises:
             SensoriumError: the job's options suit no input.
         """
-        self._task.check(self._engine)
+        self._engine.prepare(self._task.request(self._task.sample(), "sample"))
 
     def close(self) -> None:
         self._engine_thread.submit(self._engine.close).result()
@@ -97,7 +78,7 @@ class EngineRows:
         self._pool.shutdown()
 
     def rows(self, inputs: Sequence[Input]) -> list[Row]:
-        """One row per input, in order."""
+        """One row per input, in order; for one that is to be cut into sections first, `long_row`."""
         rows: list[Row | None] = [None] * len(inputs)
         running: tuple[Future[None], _Batch] | None = None
         batch: _Batch = []
@@ -160,7 +141,9 @@ class EngineRows:
                 raise InvalidInput(item.problem)
             data = item.text.encode() if item.text is not None else self._read(item.path)
             one.content_hash = f"sha256:{hashlib.sha256(data).hexdigest()}"
-            one.request = self._task.request(data, item.path)
+            one.request = self._request(data, one)
+            if one.request is None:
+                return one
             one.units = self._engine.prepare(one.request)
             one.costs = [self._engine.cost(unit) for unit in one.units]
             one.outcomes = [None] * len(one.units)
@@ -169,6 +152,16 @@ class EngineRows:
             one.error = error
         one.prepare_ms = 1000 * (time.perf_counter() - started)
         return one
+
+    def _request(self, data: bytes, one: _Open) -> Any:
+        """None for an input that is to be cut into sections first."""
+        item, sections = one.item, self._task.sections
+        if sections is None or item.text is not None:
+            return self._task.request(data, item.path)
+        if item.section is not None and item.sections is not None:
+            return sections.request(data, item.path, item.section, item.sections)
+        one.sections = sections.count(data)
+        return self._task.request(data, item.path) if one.sections == 1 else None
 
     def _read(self, path: str) -> bytes:
         policy = self._policy
@@ -179,12 +172,7 @@ class EngineRows:
     def _infer(self, batch: _Batch) -> None:
         live = [(one, index) for one, index in batch if one.error is None]
         started = time.perf_counter()
-        outcomes: Sequence[Any] = []
-        if live:
-            try:
-                outcomes = self._engine.infer([one.units[index] for one, index in live])
-            except Exception as error:  # noqa: BLE001  (the contract: it fails the units of this batch)
-                outcomes = [error] * len(live)
+        outcomes = _outcomes(self._engine, [one.units[index] for one, index in live]) if live else []
         spent = 1000 * (time.perf_counter() - started)
         total = sum(one.costs[index] for one, index in live) or 1
         for (one, index), outcome in zip(live, outcomes, strict=True):
@@ -201,7 +189,17 @@ class EngineRows:
         try:
             if one.error is not None:
                 raise one.error
+            if one.sections > 1:
+                return long_row(one.item, one.sections)
             result = self._engine.assemble(one.request, one.units, one.outcomes)
             return success_row(one.item, self._task.result(result), self._engine.card, **measured)
         except Exception as error:  # noqa: BLE001
             return failed_row(one.item, error, **measured)
+
+
+def _outcomes(engine: AnyEngine, units: Sequence[Any]) -> Sequence[Any]:
+    """One outcome or error value a unit. A batch that raises is run again unit by unit, as online."""
+    try:
+        return engine.infer(units)
+    except Exception as error:  # noqa: BLE001  (an engine may raise anything)
+        return [error] if len(units) == 1 else [_outcomes(engine, [unit])[0] for unit in units]

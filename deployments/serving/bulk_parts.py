@@ -15,6 +15,12 @@ UNFINISHED = ".unfinished-"
 """How names of files that are still being written begin."""
 
 
+class WriteFailed(SensoriumError):
+    """The disk is full, over quota, or does not answer."""
+
+    code = "write_failed"
+
+
 def write_part(stream: IO[bytes], rows: Any, suffix: str) -> None:
     """An Arrow table to an open file; `suffix` is `.parquet` or `.jsonl`."""
     if suffix == ".parquet":
@@ -54,7 +60,8 @@ def save(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     """All of it under its name, or nothing.
 
     Raises:
-        SensoriumError: the disk is full or does not answer.
+        WriteFailed: of what is under its name already nothing is lost.
+        PermissionError: it may not be written.
     """
     unfinished = path.with_name(f"{UNFINISHED}{path.name}")
     try:
@@ -68,7 +75,7 @@ def save(path: Path, write: Callable[[IO[bytes]], object]) -> None:
         raise
     except OSError as error:
         unfinished.unlink(missing_ok=True)
-        raise SensoriumError(
+        raise WriteFailed(
             f"{path} cannot be written: {error.strerror or error}. Rows of finished parts are kept; "
             "make room and run the same command again"
         ) from error

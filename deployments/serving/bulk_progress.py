@@ -48,7 +48,7 @@ class Progress:
         self, service: str, total: int, done: int, failed: int, *, stream: TextIO | None = None, every_s: float = 10.0
     ) -> None:
         self._service = service
-        self._total = total
+        self.total = total
         self._before = done
         self.written = 0
         self.failed = failed
@@ -58,6 +58,8 @@ class Progress:
         self._every_s = 0.2 if self._terminal else every_s
         self._began = time.monotonic()
         self._said = self._began
+        self._first: tuple[float, int] | None = None
+        self._long = self._sections = self._sections_done = 0
 
     @property
     def seconds(self) -> float:
@@ -65,10 +67,30 @@ class Progress:
 
     @property
     def per_second(self) -> float:
+        """Over the whole run."""
         return self.written / max(self.seconds, 1e-6)
+
+    @property
+    def steady_per_second(self) -> float:
+        """Since the first rows came, which loading the models delayed; until more have come, over the whole run."""
+        at, rows = self._first or (self._began, 0)
+        if self.written == rows:
+            return self.per_second
+        return (self.written - rows) / max(time.monotonic() - at, 1e-6)
+
+    def long_inputs(self, inputs: int, sections: int) -> None:
+        """What is left are these, cut into sections."""
+        self._long, self._sections = inputs, sections
+        self.say()
+
+    def section_done(self) -> None:
+        self._sections_done += 1
+        if time.monotonic() - self._said >= self._every_s:
+            self.say()
 
     def advance(self, rows: int, error_codes: list[str]) -> None:
         self.written += rows
+        self._first = self._first or (time.monotonic(), rows)
         self.failed += len(error_codes)
         self.errors.update(error_codes)
         if time.monotonic() - self._said >= self._every_s:
@@ -78,7 +100,7 @@ class Progress:
         self._said = time.monotonic()
         text = self.line()
         if self._terminal:
-            done = (self._before + self.written) / max(1, self._total)
+            done = (self._before + self.written) / max(1, self.total)
             bar = ("#" * round(20 * done)).ljust(20, ".")
             self._stream.write(f"\r\x1b[K[{bar}] {text}")
         else:
@@ -93,13 +115,26 @@ class Progress:
     def line(self) -> str:
         """`ocr: 120 of 500 (24 %), 3 failed, 4.1 files/s, 1:32 left`"""
         done = self._before + self.written
-        unit = "texts" if self._service == "embedding" else "files"
-        rate = self.per_second
-        left = f", {_clock((self._total - done) / rate)} left" if rate and done < self._total else ""
-        return (
-            f"{self._service}: {done:,} of {self._total:,} ({100 * done // max(1, self._total)} %), "
-            f"{self.failed:,} failed, {rate:.1f} {unit}/s{left}"
+        unit = _unit(self._service)
+        rate = self.steady_per_second
+        text = (
+            f"{self._service}: {done:,} of {self.total:,} ({100 * done // max(1, self.total)} %), "
+            f"{self.failed:,} failed, {rate:.1f} {unit}/s"
         )
+        if self._sections_done < self._sections:
+            return f"{text}; {self._long:,} long: {self._sections_done:,} of {self._sections:,} sections"
+        return f"{text}, {_clock((self.total - done) / rate)} left" if rate and done < self.total else text
+
+
+def announce(service: str, inputs: int, done: int) -> None:
+    """Say what is to do, before the models are loaded."""
+    before = f" ({done:,} done before)" if done else ""
+    sys.stderr.write(f"{service}: {inputs:,} {_unit(service)} to do{before}; loading the models\n")
+    sys.stderr.flush()
+
+
+def _unit(service: str) -> str:
+    return "texts" if service == "embedding" else "files"
 
 
 def _clock(seconds: float) -> str:

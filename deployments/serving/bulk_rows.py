@@ -20,23 +20,27 @@ finished_at           timestamp[ms, UTC]
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from deployments.serving.bulk_sources import Input
 from deployments.serving.engine import ModelCard
-from deployments.serving.errors import EngineFailed, SensoriumError
+from deployments.serving.errors import EngineFailed, InvalidInput, SensoriumError
 
 Row = dict[str, Any]
 
+PLACE, SECTIONS = "_place", "_sections"
+"""Columns beside those of rows, between driver and actors only: the input's place in its round; see `long_row`."""
+
 
 def input_schema() -> Any:
-    """Arrow schema of the blocks that engine actors are given: the fields of `Input`."""
+    """Arrow schema of the blocks that engine actors are given: the fields of `Input`, and `PLACE`."""
     import pyarrow as pa
 
     fields = [("input_id", pa.string()), ("path", pa.string()), ("row", pa.int64())]
-    return pa.schema([*fields, ("text", pa.string()), ("problem", pa.string())])
+    sections = [("section", pa.int32()), ("sections", pa.int32())]
+    return pa.schema([*fields, ("text", pa.string()), ("problem", pa.string()), *sections, (PLACE, pa.int64())])
 
 
 def row_schema(result_fields: Sequence[Any]) -> Any:
@@ -55,6 +59,13 @@ def row_schema(result_fields: Sequence[Any]) -> Any:
     )
 
 
+def answer_schema(result_fields: Sequence[Any]) -> Any:
+    """Arrow schema of what engine actors give back: rows, with `PLACE` and `SECTIONS`."""
+    import pyarrow as pa
+
+    return pa.schema([*row_schema(result_fields), (PLACE, pa.int64()), (SECTIONS, pa.int32())])
+
+
 def success_row(item: Input, result: Row, card: ModelCard, **measured: Any) -> Row:
     """`result` may name another model than the card's, where an engine holds several."""
     answered = {"model": card.model, "backend": card.backend, "model_version": card.version}
@@ -66,6 +77,26 @@ def failed_row(item: Input, error: Exception, **measured: Any) -> Row:
         error = EngineFailed(f"{type(error).__name__}: {error}"[:500])
     message = error.message.encode("utf-8", "backslashreplace").decode()
     return {**_base(item), "status": "failed", "error_code": error.code, "error_message": message, **measured}
+
+
+def long_row(item: Input, sections: int) -> Row:
+    """Says that `item` is to be cut into so many sections; never written."""
+    return {**_base(item), SECTIONS: sections}
+
+
+def joined_row(item: Input, sections: Sequence[Row], join: Callable[[Sequence[Row]], Row]) -> Row:
+    """The row of an input from those of its sections, in order: failed if one of them is."""
+    measured: Row = {name: sum(row[name] or 0.0 for row in sections) for name in ("prepare_ms", "inference_ms")}
+    failed = next((place for place, row in enumerate(sections) if row["status"] == "failed"), None)
+    if failed is not None:
+        row = sections[failed]
+        about = {name: row[name] for name in ("status", "error_code", "content_hash")}
+        message = f"{row['error_message']} (section {failed + 1} of {len(sections)})"
+        return {**_base(item), **about, "error_message": message, **measured}
+    if len({row["content_hash"] for row in sections}) > 1:
+        return failed_row(item, InvalidInput("the file changed while it was read; --retry-failed reads it again"))
+    about = {name: sections[0][name] for name in ("status", "content_hash", "model", "backend", "model_version")}
+    return {**_base(item), **about, **measured, **join(sections)}
 
 
 def _base(item: Input) -> Row:

@@ -38,6 +38,10 @@ class Input:
     text: str | None = None
     problem: str | None = None
     """Why it cannot be done at all; its row will say so."""
+    section: int | None = None
+    """Only this section of it, from 0, ..."""
+    sections: int | None = None
+    """... of so many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +83,13 @@ def open_source(source: str, kind: Kind, column: str | None = None) -> Source:
 
 
 def _folder(folder: str) -> Source:
-    if not os.access(folder, os.R_OK | os.X_OK):
-        raise AccessDenied(f"{folder} may not be listed; check its permissions", path=folder)
+    try:
+        with os.scandir(folder) as entries:
+            next(entries, None)
+    except PermissionError as error:
+        raise AccessDenied(f"{folder} may not be listed; check its permissions", path=folder) from error
+    except OSError as error:
+        raise Unavailable(f"{folder} cannot be listed: {error.strerror}") from error
     return Source(folder, (folder,), "", lambda: _files([folder]))
 
 
@@ -102,12 +111,17 @@ def _pattern(pattern: str) -> Source:
 def _one_file(path: str, kind: Kind, column: str | None) -> Source:
     if not path.lower().endswith(TABLE_SUFFIXES):
         return Source(path, (path,), "", lambda: [_file(path)])
-    if not os.path.isfile(path) or not os.access(path, os.R_OK):  # noqa: PTH113
-        raise AccessDenied(f"{path} is no file, or may not be read; check its permissions", path=path)
+    if not os.path.isfile(path):  # noqa: PTH113
+        raise InvalidInput(
+            f"{path} is no regular file; SOURCE is a folder, a glob, a URI, a file or a table", path=path
+        )
     from deployments.serving.bulk_tables import read_table
 
-    with open(path, "rb") as stream:  # noqa: PTH123
-        fingerprint = f"sha256:{hashlib.file_digest(stream, 'sha256').hexdigest()}"
+    try:
+        with open(path, "rb") as stream:  # noqa: PTH123
+            fingerprint = f"sha256:{hashlib.file_digest(stream, 'sha256').hexdigest()}"
+    except PermissionError as error:
+        raise AccessDenied(f"{path} may not be read; check its permissions", path=path) from error
     # Who names the table names its paths, wherever they lie.
     return Source(path, ("/",), fingerprint, lambda: read_table(path, kind, column or kind))
 

@@ -8,22 +8,25 @@ from dataclasses import asdict
 from functools import partial
 from typing import Any
 
+from pydantic import Field
+
 from deployments.serving.audio import AudioPolicy
 from deployments.serving.batching import Batching
 from deployments.serving.bulk_command import job_options, parser, report, source_of
-from deployments.serving.bulk_engine import BulkTask
 from deployments.serving.bulk_job import run_job
 from deployments.serving.bulk_progress import Summary
 from deployments.serving.bulk_rows import Row
 from deployments.serving.bulk_settings import JobSettings, load_settings, refuse_unknown
+from deployments.serving.bulk_task import BulkTask, Sections
 from deployments.serving.media import InlineMedia
-from deployments.speech.engine import SpeechEngine
+from deployments.speech import bulk_sections
+from deployments.speech.engine import load_engine
 from deployments.speech.types import DecodeOptions, SpeechConfig, SpeechRequest, SpeechResult
 
 refuse_unknown(SpeechConfig, AudioPolicy, Batching)
 
 _FOUR_HOURS_S = 4 * 3600.0
-"""Of 16 kHz float32: 0.9 GB once decoded."""
+"""Of one recording."""
 
 
 class SpeechJobSettings(JobSettings):
@@ -32,8 +35,9 @@ class SpeechJobSettings(JobSettings):
     model: SpeechConfig = SpeechConfig(audio=AudioPolicy(max_bytes=2**30, max_duration_s=_FOUR_HOURS_S))
     # Recordings are held decoded while they wait: few ahead.
     batching: Batching = Batching(max_batch_size=4, max_batch_cost=120_000)
-    # A long recording holds up only those that were handed out with it.
     inputs_per_task: int = 4
+    section_s: float = Field(default=600, ge=10)
+    """A longer recording is done in sections of about so many seconds, by several actors, after the short ones."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -45,12 +49,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     known.add_argument("--no-vad", action="store_true", help="decode silence, too")
     given = known.parse_args(arguments)
     options = DecodeOptions(task=given.task, word_timestamps=given.word_timestamps)
-    form = partial(_request, given.language, not given.no_vad, options)
+    form = partial(request, given.language, not given.no_vad, options)
 
     def run() -> Summary:
         settings = load_settings(SpeechJobSettings, given.config, "speech")
         return run_job(
-            bulk_task(settings.model, form),
+            bulk_task(settings, form),
             source_of(given, "path"),
             given.destination,
             settings,
@@ -61,17 +65,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return report(run)
 
 
-def bulk_task(config: SpeechConfig, request: partial[SpeechRequest]) -> BulkTask:
+def bulk_task(settings: SpeechJobSettings, request: partial[SpeechRequest]) -> BulkTask:
     """`request`: (bytes, path) -> request, with the job's options in it."""
+    audio, seconds = settings.model.audio, settings.section_s
     return BulkTask(
         service="speech",
         kind="path",
-        load=partial(_load, config),
+        load=partial(load_engine, settings.model),
         request=request,
-        check=partial(_check, request),
+        sample=_silence,
         result=_result,
         result_fields=result_fields,
-        max_bytes=config.audio.max_bytes,
+        max_bytes=audio.max_bytes,
+        sections=Sections(
+            partial(_count, audio, seconds), partial(_section, request, audio, seconds), bulk_sections.join
+        ),
     )
 
 
@@ -90,28 +98,23 @@ def result_fields() -> list[Any]:
     ]
 
 
-def _load(config: SpeechConfig) -> SpeechEngine:
-    from deployments.speech.engine import load_engine
-
-    return load_engine(config)
-
-
-def _request(language: str | None, vad: bool, options: DecodeOptions, data: bytes, path: str) -> SpeechRequest:
+def request(language: str | None, vad: bool, options: DecodeOptions, data: bytes, path: str) -> SpeechRequest:
     return SpeechRequest(InlineMedia(data, path), language, vad, options)
 
 
-def _check(request: partial[SpeechRequest], engine: SpeechEngine) -> None:
-    """Raises: what `SpeechEngine.prepare` raises for options that suit no recording."""
-    import io
-    import wave
+def _count(audio: AudioPolicy, seconds: float, data: bytes) -> int:
+    return bulk_sections.count(data, audio, seconds)
 
-    second = io.BytesIO()
-    with wave.open(second, "wb") as sound:
-        sound.setnchannels(1)
-        sound.setsampwidth(2)
-        sound.setframerate(16_000)
-        sound.writeframes(bytes(32_000))
-    engine.prepare(request(second.getvalue(), "silence.wav"))
+
+def _section(
+    request: partial[SpeechRequest], audio: AudioPolicy, seconds: float, data: bytes, path: str, index: int, of: int
+) -> SpeechRequest:
+    return request(bulk_sections.cut(data, audio, seconds, index, of), path)
+
+
+def _silence() -> bytes:
+    """A second of it, as WAV: what options are tried on."""
+    return bulk_sections.wav(bytes(32_000))
 
 
 def _result(result: SpeechResult) -> Row:

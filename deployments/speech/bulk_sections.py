@@ -55,12 +55,17 @@ def cut(data: bytes, policy: AudioPolicy, section_s: float, index: int, of: int)
     end = samples.shape[0]
     if last is not None and first + end == last:
         end += quietest(_as_float(samples[-search:])) - search
+    return wav(samples[begin:end].tobytes())
+
+
+def wav(samples: bytes) -> bytes:
+    """A WAV file of 16-bit samples, 16 kHz, mono."""
     file = io.BytesIO()
     with wave.open(file, "wb") as sound:
         sound.setnchannels(1)
         sound.setsampwidth(2)
         sound.setframerate(SAMPLE_RATE)
-        sound.writeframes(samples[begin:end].tobytes())
+        sound.writeframes(samples)
     return file.getvalue()
 
 
@@ -82,12 +87,13 @@ def join(rows: Sequence[Row]) -> Row:
 
 
 def _between(data: bytes, policy: AudioPolicy, first: int, last: int | None) -> Any:
-    """Samples `first` to `last` (not included) as int16; fewer where the sound ends before. Not beyond `last` is read."""
+    """Samples `first` to `last` (not included) as int16; fewer where the sound ends before. Nothing after is read."""
     kept: list[Any] = []
     at = 0
     for block in decode_blocks(data, policy.max_duration_s):
         begin, at = at, at + block.shape[0]
-        kept.append(block[max(0, first - begin) : None if last is None else max(0, last - begin)])
+        if at > first:  # an empty slice, too, would keep its block in memory
+            kept.append(block[max(0, first - begin) : None if last is None else max(0, last - begin)])
         if last is not None and at >= last:
             break
     return np.concatenate(kept) if kept else np.empty(0, np.int16)

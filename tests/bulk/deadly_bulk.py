@@ -9,10 +9,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from deployments.serving.bulk_engine import BulkTask
 from deployments.serving.bulk_job import JobOptions, run_job
 from deployments.serving.bulk_settings import JobSettings
 from deployments.serving.bulk_sources import open_source
+from deployments.serving.bulk_task import BulkTask
 from deployments.serving.engine import ModelCard
 
 
@@ -52,11 +52,12 @@ def _fields() -> list[Any]:
     return [("text", pa.string())]
 
 
-def _nothing(engine: Any) -> None: ...
+def _sample() -> bytes:
+    return b"text"
 
 
 def main(table: str, out: str) -> None:
-    task = BulkTask("embedding", "text", DeadlyEngine, _decode, _nothing, _row, _fields, 100)
+    task = BulkTask("embedding", "text", DeadlyEngine, _decode, _sample, _row, _fields, 100)
     settings = JobSettings(actors=2, actor_cpus=0.5, inputs_per_task=5)
     run = partial(run_job, task, open_source(table, "text"), Path(out), settings)
     run(JobOptions(), {})

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from deployments.serving.batching import Batching
-from deployments.serving.bulk_engine import BulkTask, EngineRows
+from deployments.serving.bulk_engine import EngineRows
 from deployments.serving.bulk_sources import Input
+from deployments.serving.bulk_task import BulkTask
 from deployments.serving.engine import ModelCard
 from deployments.serving.errors import EngineFailed, UnsupportedMedia
 
@@ -52,7 +53,7 @@ def _rows(batching: Batching, texts: Sequence[str], roots: tuple[str, ...] = ())
         kind="text",
         load=lambda: engine,
         request=lambda data, path: data.decode(),
-        check=lambda engine: None,
+        sample=lambda: b"word",
         result=lambda text: {"text": text},
         result_fields=list,
         max_bytes=100,
@@ -80,8 +81,8 @@ def test_batches_are_bounded_by_count_and_cost() -> None:
     assert all(len(batch) <= 3 and (len(batch) == 1 or len("".join(batch)) <= 8) for batch in engine.batches)
 
 
-def test_what_the_model_raises_fails_its_batch_only() -> None:
-    rows, _ = _rows(Batching(max_batch_size=1), ["a", "boom", "b"])
+def test_what_the_model_raises_on_fails_alone() -> None:
+    rows, _ = _rows(Batching(max_batch_size=8), ["a", "boom", "b"])
     assert [row["status"] for row in rows] == ["success", "failed", "success"]
 
 
@@ -92,7 +93,7 @@ def test_files_are_read_under_the_sources_roots_only(tmp_path: Path) -> None:
     outside.write_text("secret")
     (inside.parent / "link.txt").symlink_to(outside)
     task = BulkTask(
-        "words", "path", WordEngine, lambda data, path: data.decode(), lambda engine: None,
+        "words", "path", WordEngine, lambda data, path: data.decode(), bytes,
         lambda text: {"text": text}, list, max_bytes=100,
     )  # fmt: skip
     rows = EngineRows(task, Batching(), (str(inside.parent),))
@@ -103,9 +104,7 @@ def test_files_are_read_under_the_sources_roots_only(tmp_path: Path) -> None:
 
 
 def test_a_problem_of_the_listing_is_a_failed_row() -> None:
-    task = BulkTask(
-        "words", "path", WordEngine, lambda data, path: data.decode(), lambda engine: None, dict, list, max_bytes=100
-    )
+    task = BulkTask("words", "path", WordEngine, lambda data, path: data.decode(), bytes, dict, list, max_bytes=100)
     rows = EngineRows(task, Batching(), ())
     (row,) = rows.rows([Input("x", "x", problem="it is cursed")])
     rows.close()
@@ -116,6 +115,6 @@ def test_a_model_that_does_not_load_says_so() -> None:
     def load() -> Any:
         raise EngineFailed("no model")
 
-    task = BulkTask("words", "path", load, lambda data, path: "", lambda engine: None, dict, list, max_bytes=1)
+    task = BulkTask("words", "path", load, lambda data, path: "", bytes, dict, list, max_bytes=1)
     with pytest.raises(EngineFailed, match="no model"):
         EngineRows(task, Batching(), ())

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from deployments.serving.bulk_sources import open_source
-from deployments.serving.errors import InvalidInput, NotFound
+from deployments.serving.errors import AccessDenied, InvalidInput, NotFound
 
 ODD = "a b.png", "서울 거리.png", "two\nlines.png"
 
@@ -41,6 +44,43 @@ def test_a_pattern(tmp_path: Path) -> None:
     source = open_source(f"{tmp_path}/**/*.png", "path")
     assert [Path(item.path).name for item in source.inputs()] == ["a.png", "c.png"]
     assert source.roots == (str(tmp_path),)
+
+
+@contextmanager
+def _without_roots_rights() -> Iterator[None]:
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(user)
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """One that others than root may enter, which pytest's own they may not."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+@pytest.mark.parametrize("name", ["scans", "table.csv"])
+def test_what_may_not_be_read_is_refused(folder: Path, name: str) -> None:
+    _touch(folder, "scans/a.png", "table.csv")
+    (folder / name).chmod(0)
+    with _without_roots_rights(), pytest.raises(AccessDenied, match="permissions"):
+        open_source(str(folder / name), "path")
+
+
+def test_a_folder_inside_that_may_not_be_read_is_a_failed_input(folder: Path) -> None:
+    _touch(folder, "a.png", "secret/b.png")
+    (folder / "secret").chmod(0)
+    with _without_roots_rights():
+        good, bad = open_source(str(folder), "path").inputs()
+    assert good.problem is None
+    assert bad.path == str(folder / "secret")
+    assert "Permission denied" in str(bad.problem)
 
 
 def test_nothing_there(tmp_path: Path) -> None:

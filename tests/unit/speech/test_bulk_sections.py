@@ -1,4 +1,4 @@
-"""Sections of a recording: nothing twice, nothing missing, cut where it is quiet; rows put together with its own times."""
+"""Sections of a recording: nothing twice, nothing missing, cut where it is quiet; joined rows with its own times."""
 
 from __future__ import annotations
 
