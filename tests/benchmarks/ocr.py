@@ -25,7 +25,7 @@ WORDS = (
 
 def measure(base_url: str, report: Report) -> None:
     """`base_url` is the running cluster's. Both sides read the same PNG pages; `use_angle_cls` is off on both."""
-    pages = [_page(number) for number in range(PAGES)]
+    pages = [draw_page(number) for number in range(PAGES)]
     calls = [load.request_bytes(f"{base_url}/ocr/extract_text", _body(page)) for page in pages]
     texts = _texts_over_http(base_url, pages)
     ours = []
@@ -90,7 +90,7 @@ def _body(page: bytes) -> bytes:
     return json.dumps({"image": image, "language": "en", "use_angle_cls": False}).encode()
 
 
-def _page(seed: int) -> bytes:
+def draw_page(seed: int) -> bytes:
     """A white PNG page of 1000 x 800 pixels with `LINES` printed lines."""
     chance = random.Random(seed)
     words = WORDS.split()

@@ -18,8 +18,8 @@ from typing import Any
 import httpx
 import numpy as np
 
-from deployments.launch import instance
 from deployments.bench import load
+from deployments.launch import instance
 from tests.benchmarks.report import Report
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,17 +31,17 @@ RATE = 16000
 def configure(config: dict[str, Any]) -> None:
     """Have the cluster load the nano Whisper first. Called before it starts."""
     speech = next(item for item in config["applications"] if item["name"] == "speech")
-    speech["args"]["backends"] = [{"backend": "faster-whisper", "model": str(_nano()), "name": "nano-whisper"}]
+    speech["args"]["backends"] = [{"backend": "faster-whisper", "model": str(nano()), "name": "nano-whisper"}]
     speech["args"]["batching"]["max_batch_size"] = CLIENTS
 
 
 def measure(base_url: str, report: Report) -> None:
     """Audio seconds per second, the same text, and resident memory over 200 transcriptions."""
-    clips = _clips()
+    clips = spoken_clips()
     seconds = sum(len(clip) for clip in clips) / RATE
-    calls = [_multipart(f"{base_url}/speech/transcribe", _wav(clip)) for clip in clips]
+    calls = [_multipart(f"{base_url}/speech/transcribe", wav(clip)) for clip in clips]
     plain = {threads: _plain_pipeline(threads) for threads in (1, 2)}
-    texts = [_text(base_url, _wav(clip)) for clip in clips]
+    texts = [_text(base_url, wav(clip)) for clip in clips]
     assert plain[1](clips) == texts, "faster-whisper's own pipeline reads another text"
     ours: list[float] = []
     alone: dict[int, list[float]] = {threads: [] for threads in plain}
@@ -66,7 +66,7 @@ def measure(base_url: str, report: Report) -> None:
 def _soak(base_url: str, clips: list[np.ndarray[Any, Any]], report: Report) -> None:
     resident = []
     for number in range(200):
-        _text(base_url, _wav(clips[number % len(clips)]))
+        _text(base_url, wav(clips[number % len(clips)]))
         if number + 1 in (20, 200):
             resident.append(_replica_bytes())
     report.row("speech", "resident memory of the replica after 20 transcriptions", resident[0] / 2**20, "MB")
@@ -86,26 +86,26 @@ def _replica_bytes() -> int:
 def _plain_pipeline(threads: int) -> Callable[[list[np.ndarray[Any, Any]]], list[str]]:
     from faster_whisper import BatchedInferencePipeline, WhisperModel
 
-    model = WhisperModel(str(_nano()), device="cpu", compute_type="int8", cpu_threads=threads)
+    model = WhisperModel(str(nano()), device="cpu", compute_type="int8", cpu_threads=threads)
     pipeline = BatchedInferencePipeline(model)
 
     def transcribe(clips: list[np.ndarray[Any, Any]]) -> list[str]:
         texts = []
         for clip in clips:
-            segments, _ = pipeline.transcribe(io.BytesIO(_wav(clip)), without_timestamps=False)
+            segments, _ = pipeline.transcribe(io.BytesIO(wav(clip)), without_timestamps=False)
             texts.append("".join(segment.text for segment in segments).strip())
         return texts
 
     return transcribe
 
 
-def _nano() -> Path:
+def nano() -> Path:
     from training.nano_whisper.export import expand
 
     return expand(ROOT / ".pytest_cache" / "d" / "nano_whisper", forms=("ct2",))["ct2"]
 
 
-def _clips() -> list[np.ndarray[Any, Any]]:
+def spoken_clips() -> list[np.ndarray[Any, Any]]:
     """16 clips of 3 to 10 s, int16, of the fixture's English phrases one after the other."""
     from training.nano_whisper.clips import read_flac
 
@@ -120,7 +120,7 @@ def _clips() -> list[np.ndarray[Any, Any]]:
     return clips
 
 
-def _wav(samples: np.ndarray[Any, Any]) -> bytes:
+def wav(samples: np.ndarray[Any, Any]) -> bytes:
     buffer = io.BytesIO()
     with wave.open(buffer, "wb") as file:
         file.setnchannels(1)
