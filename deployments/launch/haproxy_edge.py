@@ -6,7 +6,9 @@ file before it becomes the real HAProxy, because the template
 - binds statistics and metrics to every interface: they move to `SENSORIUM_EDGE_ADMIN_HOST` (default 127.0.0.1);
 - makes the admin socket world-writable: it becomes the owner's;
 - answers its own 502/503/504 as a plain-text 500: they become our JSON envelope, with the true status;
-- shares server connections between clients, and when such a connection dies with a request on it, closes the client's
+- lets Serve's own plain-text answers pass (its fallback proxy lost the replica, say): they become our envelope too;
+- answers 404 to everything until it knows its first route, as after a restart: it becomes a 503 with `Retry-After`;
+- keeps and shares server connections, and when one that served before dies with a request on it, closes the client's
   without any answer: only the backends in `SENSORIUM_EDGE_REUSE` (default `embedding`: many tiny requests, which
   HAProxy can send again from its buffer) keep that; the others get a connection of their own for each request;
 - lets a client lift the server's time-out by a header: the header is dropped;
@@ -31,11 +33,17 @@ from deployments.launch import haproxy_log
 #: (status, reason, code, message): HAProxy's own answers when no replica gave one.
 ANSWERS = (
     (400, "Bad Request", "invalid_input", "this is not a valid HTTP request, or its headers exceed 16 KB"),
+    (404, "Not Found", "not_found", "there is no service at this path; /-/routes lists those that are"),
     (408, "Request Timeout", "request_timeout", "the request's headers took longer than 30 s to arrive"),
-    (502, "Bad Gateway", "replica_lost", "the replica that ran this request died; send it again"),
+    (502, "Bad Gateway", "replica_lost", "the replica that ran this request died or broke; send it again"),
     (503, "Service Unavailable", "unavailable", "no replica of this service is ready; try again"),
     (504, "Gateway Timeout", "deadline_exceeded", "the service did not answer in time"),
 )
+
+#: What Serve itself answers in plain text, and which of `ANSWERS` takes its place. Our services answer JSON only.
+PLAIN_TEXT = ((400, 400), (404, 404), (408, 504), (500, 502), (503, 503))
+
+_IS_PLAIN = "res.hdr(content-type) -m beg text/plain"
 
 
 def tighten(config: str, folder: str, admin_host: str = "127.0.0.1", reuse: frozenset[str] = frozenset()) -> str:
@@ -55,15 +63,35 @@ def tighten(config: str, folder: str, admin_host: str = "127.0.0.1", reuse: froz
     lines = [f"    errorfile {status} {folder}/{status}.http" for status, *_ in ANSWERS]
     lines.append("    timeout http-request 30s")
     config = re.sub(r"(?m)^defaults\n", "defaults\n" + "\n".join(lines) + "\n", config)
+    # Each application's section has this line, and `default_backend` has not.
     config = re.sub(
-        r"(?m)^(backend (\S+)\n(?:.*\n)*?\s*http-reuse) \w+$",
-        lambda found: f"{found[1]} {'always' if found[2] in backends else 'never'}",
+        r"(?m)^(backend (\S+)\n(?:(?!backend ).*\n)*?)\s*http-reuse \w+\n",
+        lambda found: found[1] + "".join(f"    {line}\n" for line in _application(found[2] in backends)),
+        _without_ours(config),
+    )
+    unrouted = 404 if "\n    use_backend " in config else 503
+    config = re.sub(
+        r"(?m)^(backend default_backend\n)\s*http-request return .*\n",
+        rf"\g<1>    http-request return status {unrouted} default-errorfiles\n",
         config,
     )
     drop = "    http-request del-header x-request-timeout-seconds\n"
     if drop not in config:
         config = re.sub(r"(?m)^(frontend http_frontend\n\s*bind .*\n)", rf"\1{drop}", config)
     return haproxy_log.to_standard_output(haproxy_log.add_request_ids(config))
+
+
+def _application(shared: bool) -> list[str]:
+    """The lines of one application's section about its server connections and Serve's own answers."""
+    lines = [
+        f"http-response return status {ours} default-errorfiles if {{ status {theirs} }} {{ {_IS_PLAIN} }}"
+        for theirs, ours in PLAIN_TEXT
+    ]
+    return [*lines, *(["http-reuse always"] if shared else ["option http-server-close", "http-reuse never"])]
+
+
+def _without_ours(config: str) -> str:
+    return re.sub(rf"(?m)^\s*(option http-server-close|http-response return .*{re.escape(_IS_PLAIN)} }})\n", "", config)
 
 
 def write_answers(folder: Path) -> None:

@@ -24,7 +24,11 @@ frontend prometheus
     http-request use-service prometheus-exporter if {{ path /metrics }}
 frontend http_frontend
     bind 127.0.0.1:18100
-    default_backend http-embedding
+    acl is_embedding path_beg /embedding/
+    use_backend http-embedding if is_embedding
+    default_backend default_backend
+backend default_backend
+    http-request return status 404 content-type text/plain lf-string "Path \\'%[path]\\' not found. Ping."
 backend http-embedding
     http-reuse always
     server a 127.0.0.1:33000
@@ -54,7 +58,15 @@ def test_nothing_but_the_http_face_listens_beyond_loopback(tightened: str) -> No
 def test_only_named_applications_share_server_connections(tightened: str) -> None:
     sections = {part.split("\n")[0]: part for part in tightened.split("backend ")}
     assert "http-reuse always" in sections["http-embedding"]
-    assert "http-reuse never" in sections["http-ocr"]
+    assert "option http-server-close" not in sections["http-embedding"]
+    assert "option http-server-close\n    http-reuse never" in sections["http-ocr"]
+
+
+def test_until_the_first_route_is_known_every_path_is_unavailable(tightened: str, tmp_path: Path) -> None:
+    known = "backend default_backend\n    http-request return status 404 default-errorfiles\n"
+    assert known in tightened
+    empty = "".join(line for line in CONFIG.splitlines(keepends=True) if "use_backend" not in line)
+    assert known.replace("404", "503") in tighten(empty.format(folder=tmp_path), str(tmp_path))
 
 
 def test_a_client_cannot_set_the_servers_timeout(tightened: str) -> None:
@@ -91,5 +103,7 @@ def test_rays_template_still_has_what_the_edits_look_for() -> None:
         "\ndefaults\n",
         "\nfrontend http_frontend\n    bind ",
         "    http-reuse always\n",
+        "\n    use_backend ",
+        "\nbackend default_backend\n    http-request return status 404 ",
     ):
         assert piece in template, piece
