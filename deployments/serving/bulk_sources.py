@@ -9,7 +9,6 @@ from __future__ import annotations
 import glob
 import hashlib
 import os
-import posixpath
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -156,7 +155,7 @@ def shown(path: str) -> str:
 
 def _remote(uri: str) -> Source:
     """Everything below a prefix, or one object. Settings (`?region=...`) are used for listing and for reading."""
-    name, _, settings = uri.partition("?")
+    name = without_connection(uri)
     scheme = name.split("://", 1)[0]
     filesystem, base = _connect(uri)
     import pyarrow.fs
@@ -168,8 +167,7 @@ def _remote(uri: str) -> Source:
     if info.type == pyarrow.fs.FileType.NotFound:
         raise NotFound(f"there is nothing at {name}", path=name)
     if info.type == pyarrow.fs.FileType.File:
-        folder = posixpath.dirname(name) + (f"?{settings}" if settings else "")
-        return Source(name, (folder,), "", lambda: [_file(name)])
+        return Source(name, (uri,), "", lambda: [_file(name)])
 
     def objects() -> Iterator[Input]:
         selector = pyarrow.fs.FileSelector(base, recursive=True)
@@ -180,6 +178,13 @@ def _remote(uri: str) -> Source:
     return Source(name, (uri,), "", objects)
 
 
+def without_connection(uri: str) -> str:
+    """`s3://key:secret@bucket/prefix?region=...` as `s3://bucket/prefix`: what may be stored and shown."""
+    scheme, rest = uri.partition("?")[0].split("://", 1)
+    bucket, slash, key = rest.partition("/")
+    return f"{scheme}://{bucket.rpartition('@')[2]}{slash}{key}".rstrip("/")
+
+
 def _connect(uri: str) -> tuple[Any, str]:
     import pyarrow.fs
 
@@ -188,5 +193,5 @@ def _connect(uri: str) -> tuple[Any, str]:
     try:
         filesystem, base = pyarrow.fs.FileSystem.from_uri(uri)
     except (OSError, ValueError, NotImplementedError) as error:
-        raise InvalidInput(f"{uri.partition('?')[0]} cannot be opened: {error}") from error
+        raise InvalidInput(f"{without_connection(uri)} cannot be opened: {error}") from error
     return filesystem, base

@@ -2,65 +2,26 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import urlsplit
 
 import pytest
 
 from deployments.serving.errors import AccessDenied, InputTooLarge, InvalidInput, NotFound, Unavailable
 from deployments.serving.media import MediaPolicy, StoredMedia, read
+from tests.s3_server import SETTINGS, s3_server
 
 _OBJECTS = {"/bucket/scans/a.png": b"the picture", "/bucket/private/b.png": b"secret", "/bucket/scans/big": b"x" * 2000}
 
 
-class _Store(BaseHTTPRequestHandler):
-    """GET (with Range) and HEAD of objects, and an empty listing, as in Amazon S3's REST API; reads no signatures."""
-
-    protocol_version = "HTTP/1.1"
-
-    def do_HEAD(self) -> None:
-        self._answer(with_body=False)
-
-    def do_GET(self) -> None:
-        self._answer(with_body=True)
-
-    def _answer(self, *, with_body: bool) -> None:
-        parts = urlsplit(self.path)
-        body = _OBJECTS.get(parts.path)
-        if "list-type=2" in parts.query:
-            body = b"<ListBucketResult><KeyCount>0</KeyCount><IsTruncated>false</IsTruncated></ListBucketResult>"
-        status = 200 if body is not None else 404
-        asked = self.headers.get("Range", "").removeprefix("bytes=")
-        if body is not None and asked:
-            first, last = asked.split("-")
-            body, status = body[int(first) : int(last) + 1 if last else None], 206
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body or b"")))
-        self.send_header("Last-Modified", "Sat, 21 Nov 2026 12:00:00 GMT")
-        self.end_headers()
-        if with_body and body:
-            self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  (its name in the standard library)
-        """Quiet."""
-
-
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Store)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"127.0.0.1:{server.server_address[1]}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with s3_server(_OBJECTS) as address:
+        yield address
 
 
 @pytest.fixture
 def policy(endpoint: str) -> MediaPolicy:
-    settings = f"endpoint_override={endpoint}&scheme=http&region=us-east-1&allow_bucket_creation=false"
+    settings = f"endpoint_override={endpoint}&{SETTINGS}"
     return MediaPolicy(media_roots=("/tmp", f"s3://user:pass@bucket/scans?{settings}"), max_bytes=1000)
 
 
