@@ -157,8 +157,14 @@ def test_a_cluster_is_reached_on_every_node_and_stores_in_postgresql(profile: st
     document = _read(ROOT / "ray_configs" / f"{profile}.yaml")
     assert document["proxy_location"] == "EveryNode"
     assert document["http_options"]["host"] == "0.0.0.0"
-    ocr = next(item for item in document["applications"] if item["name"] == "ocr")
-    assert ocr["args"]["database"] == "$SENSORIUM_DATABASE_URL"
+    stores = [
+        url
+        for application in document["applications"]
+        for args in [_args(application)[1]]
+        for url in (getattr(args, "database", None), getattr(getattr(args, "tasks", None), "database", None))
+        if url is not None
+    ]
+    assert stores == ["$SENSORIUM_DATABASE_URL"] * 4  # OCR's executions, and the tasks of three services
 
 
 def _actor_options(profile: str) -> list[dict[str, Any]]:
