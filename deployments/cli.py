@@ -56,11 +56,16 @@ def serve(
     port: Annotated[int, typer.Option(help="Port of the HTTP face.")] = 8000,
     host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 opens it to the network.")] = "127.0.0.1",
     timeout: Annotated[float, typer.Option(help="Seconds to wait for every service.")] = 300,
+    foreground: Annotated[
+        bool, typer.Option("--foreground", help="Stay, and end everything on SIGTERM: for containers and systemd.")
+    ] = False,
 ) -> None:
     """Start every service on this machine and wait until they answer."""
+    from deployments.launch import foreground as staying
     from deployments.launch import serve as launch
 
-    launch.serve(config, host, port, timeout, console)
+    start = staying.serve_in_foreground if foreground else launch.serve
+    start(config, host, port, timeout, console)
 
 
 @app.command(rich_help_panel=RUN, epilog=epilog("sensorium stop"))

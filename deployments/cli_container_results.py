@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deployments.cli_exit import CommandFailed, complain, printable
+from deployments.cli_exit import CommandFailed, complain, note, printable
 from deployments.cli_inputs import Input
 from deployments.cli_output import Output
 from deployments.container_number.compared_readers import ComparedReader
@@ -75,7 +75,7 @@ class ContainerResults:
             raise CommandFailed(f"cannot write {self._target}: {error.strerror}") from error
         for line in summary(self._kept, self._names):
             self._output.text(line)
-        complain(f"{self._target}: written")
+        note(f"wrote {self._target}")
 
 
 def _table(item: Input, by: str, entry: ImageNumbers) -> tuple[RenderableType, ...]:
@@ -104,6 +104,6 @@ def _remarks(number: ContainerNumber) -> str:
     remarks = [number.size_type_description or ""]
     if number.needs_review:
         remarks.append("needs review: " + ", ".join(number.review_reasons))
-    if number.alternatives:
+    if number.needs_review and number.alternatives:
         remarks.append("or " + ", ".join(number.alternatives))
     return "; ".join(remark for remark in remarks if remark)

@@ -44,6 +44,12 @@ def complain(message: str) -> None:
     sys.stderr.flush()
 
 
+def note(message: str) -> None:
+    """Good news on stderr, where it does not mix with the data."""
+    sys.stderr.write(f"{printable(message)}\n")
+    sys.stderr.flush()
+
+
 def printable(text: str) -> str:
     """`text` without what a terminal would take as a command: it may come from a file name, a picture or a server."""
     return "".join(one if one.isprintable() or one in "\n\t" else "\N{REPLACEMENT CHARACTER}" for one in text)

@@ -65,8 +65,9 @@ class Output:
 
     def show(self, *what: RenderableType) -> None:
         """Tables and the like. Raises as of `text`."""
+        from rich.console import Group
+
         try:
-            for part in what:
-                self.console.print(part)
+            self.console.print(Group(*what))
         except BrokenPipeError:
             leave_broken_pipe()

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from deployments.cli_exit import USAGE, CommandFailed, complain, printable
+from deployments.cli_exit import USAGE, CommandFailed, note, printable
 from deployments.cli_output import Output
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class Transcripts:
             file.write_text(text, encoding="utf-8")
         except OSError as error:
             raise CommandFailed(f"cannot write {file}: {error.strerror}") from error
-        complain(f"{file}: written")
+        note(f"wrote {file}")
 
 
 def _record(item: Input, reply: Transcript) -> dict[str, Any]:
@@ -94,7 +94,7 @@ def _table(item: Input, reply: Transcript) -> tuple[RenderableType, ...]:
     grid.add_column("text")
     for segment in reply.segments:
         grid.add_row(_clock(segment.start), _clock(segment.end), Text(printable(segment.text.strip())))
-    speed = f"{1 / reply.real_time_factor:.0f} times real time" if reply.real_time_factor > 0 else ""
+    speed = f"read in {_clock(reply.processing_time)}" if reply.processing_time > 0 else ""
     facts = (
         "" if reply.text else "nobody speaks",
         f"{_clock(reply.duration)} of sound",

@@ -77,9 +77,9 @@ def _table(vectors: Sequence[Vector]) -> tuple[RenderableType, ...]:
     from rich.text import Text
 
     grid = Table(box=None, header_style="dim")
-    grid.add_column("text", max_width=_WIDTH, no_wrap=True, overflow="ellipsis")
+    grid.add_column("text", max_width=_WIDTH, ratio=1, no_wrap=True, overflow="ellipsis")
     grid.add_column("tokens", justify="right")
-    grid.add_column(f"first {_FIRST} numbers")
+    grid.add_column(f"first {_FIRST} numbers", no_wrap=True)
     for vector in vectors:
         tokens = f"{vector.tokens} > {vector.max_tokens}" if vector.truncated else str(vector.tokens)
         first = " ".join(f"{value:+.4f}" for value in vector.embedding[:_FIRST])
@@ -98,7 +98,7 @@ def _cosine_table(vectors: Sequence[Vector]) -> tuple[RenderableType, ...]:
 
     grid = Table(box=None, header_style="dim")
     grid.add_column("", justify="right", style="dim")
-    grid.add_column("text", max_width=_WIDTH, no_wrap=True, overflow="ellipsis")
+    grid.add_column("text", max_width=_WIDTH, ratio=1, no_wrap=True, overflow="ellipsis")
     for number in range(len(vectors)):
         grid.add_column(str(number + 1), justify="right")
     for number, row in enumerate(cosines([vector.embedding for vector in vectors])):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from deployments.annotation import pages
 from deployments.annotation.drawing import draw
 from deployments.annotation.fonts import Fonts
-from deployments.cli_exit import USAGE, CommandFailed, complain
+from deployments.cli_exit import USAGE, CommandFailed, complain, note
 
 if TYPE_CHECKING:
     from deployments.cli_inputs import Input
@@ -60,7 +60,7 @@ class AnnotatedFiles:
                 picture.save(file)
             except OSError as error:
                 raise CommandFailed(f"cannot write {file}: {error.strerror or error}") from error
-            complain(f"{file}: {len(boxes)} boxes drawn")
+            note(f"wrote {file} ({len(boxes)} boxes)")
 
     def end(self) -> None:
         """Say which characters no font had."""
