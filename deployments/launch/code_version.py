@@ -37,8 +37,19 @@ def stamped(document: dict[str, Any], version: str) -> dict[str, Any]:
     return document
 
 
-def unstamped(application: dict[str, Any]) -> dict[str, Any]:
-    """An application's configuration as its author wrote it, without the version."""
+def unstamped(document: dict[str, Any]) -> dict[str, Any]:
+    """A copy of the configuration without any version."""
+    return {**document, "applications": [_without_version(item) for item in document["applications"]]}
+
+
+def of_application(application: dict[str, Any]) -> str | None:
+    """The version that an application was deployed with."""
+    variables = (application.get("runtime_env") or {}).get("env_vars") or {}
+    version: str | None = variables.get(VARIABLE)
+    return version
+
+
+def _without_version(application: dict[str, Any]) -> dict[str, Any]:
     application = copy.deepcopy(application)
     environment = application.get("runtime_env") or {}
     if VARIABLE in environment.get("env_vars", {}):
@@ -48,10 +59,3 @@ def unstamped(application: dict[str, Any]) -> dict[str, Any]:
         if not environment:
             del application["runtime_env"]
     return application
-
-
-def of_application(application: dict[str, Any]) -> str | None:
-    """The version that an application was deployed with."""
-    variables = (application.get("runtime_env") or {}).get("env_vars") or {}
-    version: str | None = variables.get(VARIABLE)
-    return version

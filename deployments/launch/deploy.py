@@ -67,7 +67,10 @@ def deploy(
     except NotHealthy as error:
         raise _gone_back(destination, goal, safe, wanted, str(error), console, timeout_s) from error
     except KeyboardInterrupt:
-        raise LaunchFailed(f"interrupted: {goal.name} stays the goal; `sensorium rollback` goes back") from None
+        console.print(
+            f"{goal.name} stays the goal, unwatched; `sensorium status` shows it, `sensorium rollback` goes back."
+        )
+        raise
     write_down(destination, goal, Result.HEALTHY, "", console)
     return True
 
@@ -80,9 +83,7 @@ def rollback_goal(destination: Destination, number: int | None, version: str) ->
     """
     entries = destination.history.entries()
     if number is None:
-        running = running_config.of_details(destination.details())
-        plain = [code_version.unstamped(application) for application in running["applications"]]
-        entry = last_healthy(entries, but={"applications": plain})
+        entry = last_healthy(entries, but=running_config.of_details(destination.details()))
         if entry is None:
             raise LaunchFailed("there is nothing to go back to: no other healthy configuration in `sensorium history`")
     else:
@@ -148,11 +149,11 @@ def _show(planned: Plan, goal: Goal, destination: Destination, console: Console)
 
 def _write_down_what_runs(destination: Destination, running: dict[str, Any], console: Console) -> None:
     """If what runs came there by other means, such as `serve deploy`, keep it, so that one can go back to it."""
-    plain = _plain(running)
-    if not plain["applications"]:
+    if not running["applications"]:
         return
+    plain = code_version.unstamped(running)
     last = last_healthy(destination.history.entries())
-    if last is None or not running_config.same_applications(running_config.normal(last.config), plain):
+    if last is None or not running_config.same_applications(code_version.unstamped(last.config), plain):
         version = next(filter(None, map(code_version.of_application, running["applications"])), "")
         _keep(destination, console, name="?", result=Result.FOUND, config=plain, code_version=version)
 
@@ -161,7 +162,7 @@ def write_down(destination: Destination, goal: Goal, result: Result, reason: str
     """Keep how a deployment ended; a history that cannot be written is said, and no more."""
     _keep(
         destination, console, name=goal.name, result=result, reason=_first_line(reason),
-        config=_plain(running_config.normal(goal.document)), code_version=goal.code_version,
+        config=running_config.normal(goal.document), code_version=goal.code_version,
     )  # fmt: skip
 
 
@@ -170,10 +171,6 @@ def _keep(destination: Destination, console: Console, **fields: Any) -> None:
         destination.history.add(new_entry(destination.history, **fields))
     except LaunchFailed as error:  # the services matter more
         console.print(f"[yellow]not in the history:[/] {error}", highlight=False)
-
-
-def _plain(config: dict[str, Any]) -> dict[str, Any]:
-    return {**config, "applications": [code_version.unstamped(item) for item in config["applications"]]}
 
 
 def _as_put(entry: Entry) -> dict[str, Any]:

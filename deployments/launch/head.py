@@ -33,7 +33,7 @@ def start(host: str, port: int, config: Path) -> Instance:
     ports = instance.free_ports(
         gcs=6379, dashboard=8265, agent=52365, ray_client=10001, stats=8404, metrics=9101, fallback=8500
     )
-    ports["replicas"] = _free_range(33000)
+    ports["replicas"] = instance.free_range(33000, 250)
     gcs_port, dashboard_port = ports["gcs"], ports["dashboard"]
     command = [
         str(Path(sys.executable).parent / "ray"), "start", "--head", "--block", "--disable-usage-stats",
@@ -81,10 +81,3 @@ def _object_store_bytes() -> int:
     """A fifth of memory, at most 2 GB: services do not use it, jobs stream through it."""
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return int(min(2e9, total / 5))
-
-
-def _free_range(first: int) -> int:
-    """The first port of a run whose start is free; another instance takes the next run."""
-    while not instance.port_is_free(first, "127.0.0.1"):
-        first += 250
-    return first

@@ -16,6 +16,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
 
+from deployments.launch.code_version import unstamped
 from deployments.launch.running_config import same_applications
 
 KEPT = 50
@@ -45,7 +46,7 @@ class Entry:
     reason: str
     code_version: str
     config: dict[str, Any]
-    """As it was put, without the code version."""
+    """As its author wrote it."""
 
     @property
     def was_healthy(self) -> bool:
@@ -96,10 +97,10 @@ def last_healthy(entries: list[Entry], but: dict[str, Any] | None = None) -> Ent
     """The newest entry that was healthy.
 
     Args:
-        but: a configuration that it must differ from, without code versions.
+        but: a configuration that it must differ from in more than the version of the code.
     """
     for entry in reversed(entries):
-        if entry.was_healthy and (but is None or not same_applications(entry.config, but)):
+        if entry.was_healthy and (but is None or not same_applications(unstamped(entry.config), unstamped(but))):
             return entry
     return None
 

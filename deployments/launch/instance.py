@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import shutil
 import signal
 import socket
+import tempfile
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -125,11 +127,43 @@ def free_port(preferred: int, host: str = "127.0.0.1", but: Collection[int] = ()
 
 
 def free_ports(**preferred: int) -> dict[str, int]:
-    """A free port for each name, no two the same."""
-    chosen: dict[str, int] = {}
-    for name, port in preferred.items():
-        chosen[name] = free_port(port, but=chosen.values())
+    """A free port for each name, no two the same.
+
+    None is one that another process was given here and may not have bound yet: Ray and HAProxy bind theirs seconds
+    later, and two instances that start at once would else deploy to each other's dashboard.
+    """
+    with _promised() as promised:
+        chosen: dict[str, int] = {}
+        for name, port in preferred.items():
+            chosen[name] = free_port(port, but={*promised, *chosen.values()})
+        promised.update(dict.fromkeys(chosen.values(), os.getpid()))
     return chosen
+
+
+def free_range(first: int, size: int) -> int:
+    """The first port of a run of `size` whose start is free, and which no other process was given."""
+    with _promised() as promised:
+        while first in promised or not port_is_free(first, "127.0.0.1"):
+            first += size
+        promised[first] = os.getpid()
+    return first
+
+
+@contextlib.contextmanager
+def _promised() -> Iterator[dict[int, int]]:
+    """Ports given to processes of this user that still live, with their ids; what is added is kept."""
+    file = Path(tempfile.gettempdir(), f"sensorium-ports-{os.getuid()}.json")
+    with os.fdopen(os.open(file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600), "r+") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        try:
+            known = {int(port): int(pid) for port, pid in json.load(stream).items()}
+        except ValueError:
+            known = {}
+        promised = {port: pid for port, pid in known.items() if Path("/proc", str(pid)).exists()}
+        yield promised
+        stream.seek(0)
+        stream.truncate()
+        json.dump(promised, stream)
 
 
 def port_is_free(port: int, host: str) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from deployments.launch import history_view
+from deployments.launch import code_version, history_view
 from deployments.launch.errors import LaunchFailed
 from deployments.launch.history import KEPT, FileHistory, History, Result, last_healthy, new_entry
 from deployments.launch.job_history import JobHistory
@@ -94,6 +94,8 @@ def test_going_back_finds_the_last_healthy_one_that_differs(history: History) ->
     assert previous is not None
     assert previous.number == 2
     assert last_healthy([]) is None
+    other_code = code_version.stamped(_config(3), "newer")
+    assert last_healthy(entries, but=other_code) == previous, "other code alone is nothing to go back from"
 
 
 def test_the_file_is_its_owners_and_does_not_grow_for_ever(tmp_path: Path) -> None:

@@ -80,6 +80,27 @@ def test_ports_for_several_uses_are_distinct_even_where_all_the_usual_ones_are_t
     assert port not in chosen.values()
 
 
+def test_ports_given_to_a_process_that_lives_are_given_to_no_other(home: Path) -> None:
+    ask = "from deployments.launch.instance import *; print(free_ports(a=23456)['a'], free_range(28000, 50))"
+    environment = {**os.environ, "TMPDIR": str(home)}
+
+    def other(and_then: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-c", ask + and_then], env=environment, stdout=subprocess.PIPE, text=True
+        )
+
+    with other("; import time, sys; sys.stdout.flush(); time.sleep(60)") as holder:
+        assert holder.stdout is not None
+        held = holder.stdout.readline().split()
+        with other("") as second:
+            assert second.stdout is not None
+            assert set(second.stdout.read().split()).isdisjoint(held)
+        holder.kill()
+    with other("") as third:
+        assert third.stdout is not None
+        assert third.stdout.read().split() == held, "free again once its process has ended"
+
+
 def test_the_base_url_of_an_open_instance_is_still_reachable_here() -> None:
     assert Instance("n", 1, "0.0.0.0", 8000, 1, 1, "", "").base_url == "http://127.0.0.1:8000"
     assert Instance("n", 1, "10.0.0.5", 80, 1, 1, "", "").base_url == "http://10.0.0.5:80"
