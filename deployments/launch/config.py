@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from deployments.launch.config_check import refuse_mistakes
 from deployments.launch.errors import LaunchFailed
 from deployments.launch.instance import local_url
+
+DATABASE_VARIABLE = "SENSORIUM_DATABASE_URL"
+_DATABASES = {
+    "deployments.app:ocr": ("database", "tasks"),
+    "deployments.app:speech": ("tasks",),
+    "deployments.app:container_number": ("tasks",),
+}
+"""Builders whose `args` name a database, and where."""
 
 
 def load(path: Path) -> dict[str, Any]:
@@ -38,10 +48,28 @@ def point_at(config: dict[str, Any], host: str, port: int) -> None:
             application["args"] = {**(application.get("args") or {}), "base_url": local_url(host, port)}
 
 
+def use_database(config: dict[str, Any], environ: Mapping[str, str]) -> None:
+    """Where `SENSORIUM_DATABASE_URL` is set and `config` names no database, make it that one, in place.
+
+    The variable's name is written, not its value: the password in it appears in no status and no history.
+    """
+    if not environ.get(DATABASE_VARIABLE):
+        return
+    url = f"${DATABASE_VARIABLE}"
+    for application in config["applications"]:
+        places = _DATABASES.get(application["import_path"], ())
+        args = application["args"] = dict(application.get("args") or {})
+        if "database" in places:
+            args.setdefault("database", url)
+        if "tasks" in places:
+            args["tasks"] = {"database": url, **(args.get("tasks") or {})}
+
+
 def read(path: Path, host: str, port: int) -> dict[str, Any]:
-    """`load`, then `point_at`."""
+    """`load`, then `point_at` and `use_database`."""
     config = load(path)
     point_at(config, host, port)
+    use_database(config, os.environ)
     return config
 
 

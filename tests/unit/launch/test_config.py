@@ -29,3 +29,23 @@ def test_host_and_port_reach_serve_and_the_front(tmp_path: Path) -> None:
     front = next(item for item in read["applications"] if item["name"] == "front")
     assert front["args"]["base_url"] == "http://127.0.0.1:9000"
     assert config.services(read)["ocr"] == "/ocr"
+
+
+def test_a_database_in_the_environment_is_used_by_name_where_the_file_names_none(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SENSORIUM_DATABASE_URL", "postgresql://sensorium:secret@db/sensorium")
+    read = config.read(ROOT / "ray_configs" / "embedded.yaml", "127.0.0.1", 8000)
+    args = {item["name"]: item["args"] for item in read["applications"]}
+    assert args["ocr"]["database"] == "$SENSORIUM_DATABASE_URL"
+    for service in ("ocr", "speech", "container-number"):
+        assert args[service]["tasks"]["database"] == "$SENSORIUM_DATABASE_URL"
+    assert "database" not in args["embedding"]
+    assert "secret" not in str(read)
+    own = tmp_path / "own.yaml"
+    args_of_its_own = "args: {database: null, tasks: {database: null}}"
+    own.write_text(
+        f"applications: [{{name: ocr, route_prefix: /ocr, import_path: 'deployments.app:ocr', {args_of_its_own}}}]"
+    )
+    [ocr] = config.read(own, "127.0.0.1", 8000)["applications"]
+    assert ocr["args"] == {"database": None, "tasks": {"database": None}}
