@@ -49,7 +49,9 @@ def test_a_long_document_is_read_in_sections_as_it_would_be_in_one(bulk: Bulk, t
     (source / "short.tiff").write_bytes(_document(2))
     (source / "cut off.tiff").write_bytes(data[: len(data) // 2])
     settings = tmp_path / "sections.yaml"
-    settings.write_text(json.dumps({"ocr": {"model": {"threads": 1}, "section_pages": 4}}))
+    settings.write_text(
+        json.dumps({"ocr": {"model": {"threads": 1, "backends": [{"kind": "rapidocr"}]}, "section_pages": 4}})
+    )
     ended = bulk("ocr", source, tmp_path / "out", "--language", "en", "--config", settings)
     assert ended.returncode == 0, ended.stderr
     assert "sections" in ended.stderr

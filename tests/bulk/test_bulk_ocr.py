@@ -115,6 +115,25 @@ def test_killed_at_random_moments_and_resumed(
     assert _comparable(read_rows(tmp_path / "out")) == _comparable(read_rows(tmp_path / "whole"))
 
 
+def test_a_source_that_changes_while_it_is_read(quick: Path, start: Start, tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    names = [f"page-{number:02}.png" for number in range(60)]
+    _draw(source, names)
+    process = start("ocr", source, tmp_path / "out", "--language", "en", "--config", quick)
+    deadline = time.monotonic() + 120
+    while not any(tmp_path.glob("out/rows/part-*")) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    for name in names[50:]:
+        (source / name).unlink()
+    _draw(source, ["page-99 came too late.png"])
+    out, err = process.communicate(timeout=200)
+    assert process.returncode == 0, err
+    rows = {Path(row["path"]).name: row["error_code"] for row in read_rows(tmp_path / "out")}
+    assert rows == {name: "not_found" if name in names[50:] else None for name in names}
+    assert "50 good, 10 failed" in out
+
+
 def test_failed_rows_are_done_again_on_request(quick: Path, bulk: Bulk, tmp_path: Path) -> None:
     source = tmp_path / "source"
     source.mkdir()
