@@ -52,10 +52,9 @@ def deploy(
     from deployments.launch.deploy import Goal
     from deployments.launch.destination import find
 
-    document = serve_config.load(config)
     destination = find(address)
-    if destination.instance:
-        serve_config.point_at(document, destination.instance.host, destination.instance.port)
+    here = destination.instance
+    document = serve_config.read(config, here.host, here.port) if here else serve_config.load(config)
     _deploy(destination, Goal(str(config), document, code_version or code.of_sources()), yes, dry_run, timeout)
 
 
@@ -82,7 +81,8 @@ def history(address: Address = "") -> None:
     from deployments.launch import history_view
     from deployments.launch.destination import find
 
-    console.print(history_view.render(find(address).history.entries()))
+    entries = find(address).history.entries()
+    console.print(history_view.render(entries) if entries else "Nothing was deployed yet by `sensorium`.")
 
 
 def _deploy(destination: Destination, goal: Goal, yes: bool, dry_run: bool, timeout: float) -> None:
