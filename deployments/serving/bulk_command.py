@@ -72,7 +72,8 @@ def report(run: Callable[[], Summary]) -> int:
 
 
 def _say(text: str) -> int:
-    sys.stderr.write(f"bulk: {text}\n")
+    line = text.replace("\n", "\\n")  # names may hold newlines
+    sys.stderr.write(f"bulk: {line}\n")
     return 1
 
 
