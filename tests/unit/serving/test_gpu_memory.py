@@ -1,7 +1,7 @@
-"""Each library is held to the process's share of the card.
+"""The share of a card's memory, and what each library is told of it.
 
-No GPU was to be had: torch, `nvidia-smi` and the constructors of the engines are stood in for, and what they are given
-is looked at. That the libraries keep to it is their documentation's word.
+No GPU was to be had: torch and `nvidia-smi` are stood in for, and what they are given is looked at. That the libraries
+keep to it is their documentation's word.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
@@ -145,95 +144,3 @@ def test_a_share_without_a_driver_says_so(tmp_path: Path, monkeypatch: pytest.Mo
     gpu_memory.claim(0.5)
     with pytest.raises(BackendMissing, match="nvidia-smi"):
         gpu_memory.onnxruntime_options(1)
-
-
-@pytest.mark.parametrize("name", ["transformers", "openai-whisper"])
-def test_whisper_on_torch_is_capped_before_it_loads(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    from deployments.speech.backends import open_backend, openai_whisper, transformers_whisper
-    from deployments.speech.types import SpeechConfig
-
-    capped: list[str] = []
-    monkeypatch.setattr(gpu_memory, "cap_torch", lambda torch, device: capped.append(device))
-    for module in (openai_whisper, transformers_whisper):
-        monkeypatch.setattr(module, "torch_device", lambda torch, wanted: "cuda:0")
-    with pytest.raises(BackendMissing):  # the folder is empty
-        open_backend(SpeechConfig(backend=name, model=str(tmp_path), device="cuda"))
-    assert capped == ["cuda:0"]
-
-
-def test_faster_whisper_bounds_its_cache_before_it_loads(monkeypatch: pytest.MonkeyPatch) -> None:
-    import faster_whisper
-
-    from deployments.speech.backends import faster_whisper as backend
-    from deployments.speech.types import SpeechConfig
-
-    order: list[str] = []
-
-    def refuse(*_: Any, **options: Any) -> None:
-        order.append(f"load on {options['device']}")
-        raise RuntimeError("no card")
-
-    monkeypatch.setattr(gpu_memory, "bound_ctranslate2_cache", lambda: order.append("bound"))
-    monkeypatch.setattr(faster_whisper, "WhisperModel", refuse)
-    monkeypatch.setattr(backend, "locate", lambda *_: SimpleNamespace(folder=Path("x"), name="x", version="x"))
-    with pytest.raises(BackendMissing, match="no card"):
-        backend.FasterWhisperBackend(SpeechConfig(backend="faster-whisper", model="/x", device="cuda"))
-    assert order == ["bound", "load on cuda"]
-
-
-def test_florence_is_capped_before_it_loads(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    from deployments.container_number.florence import load_base
-
-    capped: list[str] = []
-    monkeypatch.setattr(gpu_memory, "cap_torch", lambda torch, device: capped.append(device))
-    with pytest.raises(BackendMissing):
-        load_base(tmp_path, "cuda")
-    assert capped == ["cuda"]
-
-
-def test_embedding_is_capped_before_it_loads(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    from deployments.embedding.backends import torch as backend
-    from deployments.embedding.types import EmbeddingConfig
-
-    capped: list[str] = []
-    monkeypatch.setattr(gpu_memory, "cap_torch", lambda torch, device: capped.append(device))
-    monkeypatch.setattr(backend, "_device", lambda torch, wanted: "cuda")
-    with pytest.raises(BackendMissing):
-        backend.TorchBackend(EmbeddingConfig(model=str(tmp_path), backend="torch", device="cuda"))
-    assert capped == ["cuda"]
-
-
-@pytest.mark.parametrize("engine", ["onnxruntime", "paddle", "transformers"])
-def test_paddleocr_hands_the_cap_to_its_engine(engine: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from deployments.ocr.backends import paddleocr
-
-    capped: list[str] = []
-    monkeypatch.setattr(gpu_memory, "cap_torch", lambda torch, device: capped.append("torch"))
-    monkeypatch.setattr(gpu_memory, "cap_paddle", lambda: capped.append("paddle"))
-    monkeypatch.setattr(gpu_memory, "onnxruntime_options", lambda sessions: {"gpu_mem_limit": str(sessions)})
-    options = paddleocr.PaddleOcrOptions(engine=engine, orientation_source="x/y")
-    config = paddleocr._engine_config(options, "cuda", None, pipelines=2)
-    expected = {
-        "onnxruntime": ([], {"provider_options": {"cudnn_conv_algo_search": "HEURISTIC", "gpu_mem_limit": "6"}}),
-        "paddle": (["paddle"], None),
-        "transformers": (["torch"], None),
-    }
-    assert (capped, config) == expected[engine]
-    assert paddleocr._engine_config(options, "cpu", None, pipelines=2) is None
-
-
-def test_paddlex_gives_the_options_to_cudas_provider(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What PaddleOCR does with `provider_options`: its own code, up to the session's constructor."""
-    from deployments.ocr.backends import opencv_distribution
-
-    opencv_distribution.answer_for_contrib()  # as the backend does, before paddlex is imported
-    from paddlex.inference.models.runners.onnxruntime_runner import ONNXRuntimeRunner
-
-    runner = object.__new__(ONNXRuntimeRunner)
-    runner._config = {"device_type": "gpu", "device_id": 0, "provider_options": {"gpu_mem_limit": "7"}}
-    runner._ort = SimpleNamespace(get_available_providers=lambda: ["CUDAExecutionProvider", "CPUExecutionProvider"])
-    providers, options = runner._resolve_providers()
-    assert dict(zip(providers, options, strict=True)) == {
-        "CUDAExecutionProvider": {"device_id": 0, "gpu_mem_limit": "7"},
-        "CPUExecutionProvider": {},
-    }
