@@ -6,6 +6,7 @@ Needs httpx only: neither the services nor their libraries.
 from __future__ import annotations
 
 from deployments.client.async_sensorium import AsyncSensorium
+from deployments.client.async_task import AsyncTask
 from deployments.client.bentoml_client import BentoMLClient
 from deployments.client.errors import (
     ClientError,
@@ -17,9 +18,12 @@ from deployments.client.errors import (
 from deployments.client.pipeline import OCRStage, PipelineContext
 from deployments.client.retries import RetryPolicy
 from deployments.client.sensorium import Sensorium
+from deployments.client.task import Task
+from deployments.client.tasks import TaskStatus
 
 __all__ = [
     "AsyncSensorium",
+    "AsyncTask",
     "BentoMLClient",
     "ClientError",
     "ContradictoryContext",
@@ -29,5 +33,7 @@ __all__ = [
     "RetryPolicy",
     "RetryableError",
     "Sensorium",
+    "Task",
+    "TaskStatus",
     "UnexpectedReply",
 ]

@@ -9,13 +9,16 @@ from typing import Any, Self, TypeVar
 
 import httpx
 
-from deployments.client import container_number, embedding, health, ocr, speech
+from deployments.client import container_number, embedding, health, ocr, speech, task_kinds
+from deployments.client.async_task import AsyncTaskCalls, awaiting_submission
 from deployments.client.call import Call
 from deployments.client.connection import Sending, http_arguments
+from deployments.client.container_number import ContainerNumbers
 from deployments.client.errors import RetryableError
 from deployments.client.methods import SendsAsync, awaiting
-from deployments.client.ocr_replies import ExecutionSummary
+from deployments.client.ocr_replies import BatchExtraction, ExecutionSummary
 from deployments.client.retries import RetryPolicy
+from deployments.client.speech_batch import Transcripts, transcribe_batch
 
 ReplyT = TypeVar("ReplyT")
 
@@ -25,13 +28,15 @@ class _AsyncService:
         self.send = client.send
 
 
-class AsyncOcr(_AsyncService):
+class AsyncOcr(_AsyncService, AsyncTaskCalls[BatchExtraction]):
     """Text in images and documents, and what of it is stored."""
 
     extract = awaiting(ocr.extract)
     extract_batch = awaiting(ocr.extract_batch)
     execution = awaiting(ocr.execution)
     executions = awaiting(ocr.executions)
+    submit_batch = awaiting_submission(ocr.extract_batch, task_kinds.OCR)
+    kind = task_kinds.OCR
 
     async def iterate_executions(self, **conditions: Any) -> AsyncIterator[ExecutionSummary]:
         """All stored executions that meet the `conditions` of `executions`, newest first, a page at a time."""
@@ -62,18 +67,22 @@ class AsyncEmbedding(_AsyncService):
                 yield vector
 
 
-class AsyncSpeech(_AsyncService):
+class AsyncSpeech(_AsyncService, AsyncTaskCalls[Transcripts]):
     """Recordings to text and subtitles."""
 
     transcribe = awaiting(speech.transcribe)
     subtitles = awaiting(speech.subtitles)
+    submit_batch = awaiting_submission(transcribe_batch, task_kinds.SPEECH)
+    kind = task_kinds.SPEECH
 
 
-class AsyncContainerNumber(_AsyncService):
+class AsyncContainerNumber(_AsyncService, AsyncTaskCalls[ContainerNumbers]):
     """ISO 6346 numbers in images."""
 
     read = awaiting(container_number.read)
     adapters = awaiting(container_number.adapters)
+    submit_batch = awaiting_submission(container_number.read, task_kinds.CONTAINER_NUMBER)
+    kind = task_kinds.CONTAINER_NUMBER
 
 
 class AsyncSensorium:

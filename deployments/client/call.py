@@ -29,7 +29,7 @@ class Call(Generic[ReplyT]):
     It has a JSON body, or form fields and uploads, or neither.
     """
 
-    method: Literal["GET", "POST"]
+    method: Literal["GET", "POST", "DELETE"]
     path: str
     """Below the base URL."""
     read: Callable[[httpx.Response], ReplyT]
@@ -41,6 +41,8 @@ class Call(Generic[ReplyT]):
     form: Mapping[str, str] = field(default_factory=dict)
     uploads: tuple[tuple[str, Upload], ...] = ()
     """Form field and file."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """The same for each attempt."""
     answers: frozenset[int] = frozenset()
     """Statuses beyond 2xx under which the service gives the same reply."""
 
@@ -55,7 +57,7 @@ class Call(Generic[ReplyT]):
             arguments: dict[str, Any] = {
                 "method": self.method,
                 "url": self.path,
-                "headers": {"X-Request-ID": request_id},
+                "headers": {"X-Request-ID": request_id, **self.headers},
                 "timeout": httpx.Timeout(self.timeout_s, connect=min(self.timeout_s, _CONNECT_S)),
             }
             if self.params:

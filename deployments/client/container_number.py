@@ -70,6 +70,8 @@ class ImageNumbers(Reply):
     numbers: tuple[ContainerNumber, ...]
     pages: tuple[dict[str, int], ...]
     duration_ms: float
+    index: int | None = None
+    """Position in its task; None in a synchronous call."""
 
     @property
     def failed(self) -> bool:

@@ -63,6 +63,8 @@ class BatchEntry(Extraction):
     status: Status = "success"
     error: str | None = None
     error_code: str | None = None
+    index: int | None = None
+    """Position in its task; None in a synchronous call."""
 
     @property
     def failed(self) -> bool:

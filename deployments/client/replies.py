@@ -36,10 +36,15 @@ def json_reader(kind: type[ReplyT]) -> Callable[[httpx.Response], ReplyT]:
     """Reads a JSON body as `kind`. Fields that `kind` does not know are left out: services may add some."""
 
     def read(response: httpx.Response) -> ReplyT:
-        reply: ReplyT = _value(kind, response.json())
-        return reply
+        return reply_from(kind, response.json())
 
     return read
+
+
+def reply_from(kind: type[ReplyT], body: Any) -> ReplyT:
+    """As `json_reader`, of a part of a body."""
+    reply: ReplyT = _value(kind, body)
+    return reply
 
 
 def text_reader(response: httpx.Response) -> str:

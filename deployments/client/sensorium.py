@@ -9,13 +9,16 @@ from typing import Any, Self, TypeVar
 
 import httpx
 
-from deployments.client import container_number, embedding, health, ocr, speech
+from deployments.client import container_number, embedding, health, ocr, speech, task_kinds
 from deployments.client.call import Call
 from deployments.client.connection import Sending, http_arguments
+from deployments.client.container_number import ContainerNumbers
 from deployments.client.errors import RetryableError
 from deployments.client.methods import Sends, sending
-from deployments.client.ocr_replies import ExecutionSummary
+from deployments.client.ocr_replies import BatchExtraction, ExecutionSummary
 from deployments.client.retries import RetryPolicy
+from deployments.client.speech_batch import Transcripts, transcribe_batch
+from deployments.client.task import TaskCalls, submitting
 
 ReplyT = TypeVar("ReplyT")
 
@@ -25,13 +28,15 @@ class _Service:
         self.send = client.send
 
 
-class Ocr(_Service):
+class Ocr(_Service, TaskCalls[BatchExtraction]):
     """Text in images and documents, and what of it is stored."""
 
     extract = sending(ocr.extract)
     extract_batch = sending(ocr.extract_batch)
     execution = sending(ocr.execution)
     executions = sending(ocr.executions)
+    submit_batch = submitting(ocr.extract_batch, task_kinds.OCR)
+    kind = task_kinds.OCR
 
     def iterate_executions(self, **conditions: Any) -> Iterator[ExecutionSummary]:
         """All stored executions that meet the `conditions` of `executions`, newest first, a page at a time."""
@@ -59,18 +64,22 @@ class Embedding(_Service):
             yield from self.embed_batch(texts[start : start + texts_per_call], normalize=normalize).embeddings
 
 
-class Speech(_Service):
+class Speech(_Service, TaskCalls[Transcripts]):
     """Recordings to text and subtitles."""
 
     transcribe = sending(speech.transcribe)
     subtitles = sending(speech.subtitles)
+    submit_batch = submitting(transcribe_batch, task_kinds.SPEECH)
+    kind = task_kinds.SPEECH
 
 
-class ContainerNumber(_Service):
+class ContainerNumber(_Service, TaskCalls[ContainerNumbers]):
     """ISO 6346 numbers in images."""
 
     read = sending(container_number.read)
     adapters = sending(container_number.adapters)
+    submit_batch = submitting(container_number.read, task_kinds.CONTAINER_NUMBER)
+    kind = task_kinds.CONTAINER_NUMBER
 
 
 class Sensorium:

@@ -86,6 +86,7 @@ def _uploads(form: FormData) -> list[PendingImage]:
 
 def _uploaded(name: str, file: UploadFile) -> PendingImage:
     async def source() -> MediaSource:
+        await file.seek(0)  # a task is hashed before it is stored
         return InlineMedia(await file.read(), name)
 
     return PendingImage(name, source)

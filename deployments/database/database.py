@@ -103,6 +103,8 @@ class Database:
             try:
                 return await attempt()
             except _FAILURES as error:
+                if (current := asyncio.current_task()) is not None and current.cancelling():
+                    raise asyncio.CancelledError from error  # what a driver makes of a cancellation
                 if _is_our_fault(error):
                     logger.exception("the database refuses these values")
                     raise SensoriumError("these values could not be stored; this is a fault of the service") from error

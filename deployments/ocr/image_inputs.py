@@ -38,6 +38,8 @@ class Upload(Protocol):
     filename: str | None
     size: int | None
 
+    async def seek(self, offset: int) -> None: ...
+
     async def read(self) -> bytes: ...
 
 
@@ -59,6 +61,7 @@ def uploaded_image(upload: Upload, max_bytes: int) -> PendingImage:
     async def load() -> MediaSource:
         if upload.size is not None and upload.size > max_bytes:
             raise _too_large(f"the file {name!r}", upload.size, max_bytes)
+        await upload.seek(0)  # a task is hashed before it is stored
         return _checked(InlineMedia(await upload.read(), name), f"the file {name!r}")
 
     return PendingImage(name, load)

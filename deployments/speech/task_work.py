@@ -31,7 +31,19 @@ class SpeechTaskWork:
         return entry if wanted in ("json", "verbose_json") else entry | {"content": plain_text(result, wanted)}
 
     async def fail(self, item: Item, error: SensoriumError) -> Json:
-        return _head(item, error) | {"success": False, "text": "", "language": "", "duration": 0.0, "segments": []}
+        return _head(item, error) | {
+            "success": False,
+            "text": "",
+            "language": "",
+            "duration": 0.0,
+            "backend": item.options["backend"] or "",
+            "model": "",
+            "task": item.options["task"],
+            "language_probability": None,
+            "processing_time": 0.0,
+            "real_time_factor": 0.0,
+            "segments": [],
+        }
 
 
 def _head(item: Item, error: SensoriumError | None) -> Json:

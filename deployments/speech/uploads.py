@@ -30,6 +30,7 @@ async def recording(file: UploadFile | None, path: str | None, limits: SpeechLim
             actual=file.size,
             unit="bytes",
         )
+    await file.seek(0)  # a task is hashed before it is stored
     return InlineMedia(await file.read(), file.filename or "")
 
 

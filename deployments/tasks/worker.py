@@ -75,8 +75,10 @@ class TaskWorker:
             while True:
                 self._woken.clear()
                 await self._turn()
+                # Not `wait_for`, which in Python 3.11 swallows a cancellation that meets the end of the wait.
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._woken.wait(), self._idle_poll_s)
+                    async with asyncio.timeout(self._idle_poll_s):
+                        await self._woken.wait()
         finally:
             beating.cancel()
             await self._give_back()

@@ -15,7 +15,10 @@ from starlette.routing import Mount
 
 from deployments.container_number.adapter_folder import AdapterFolder
 from deployments.container_number.found_text import FoundText, TextFinding
+from deployments.container_number.number_reader import NumberReader
 from deployments.container_number.routes import build_router as container_number_router
+from deployments.container_number.task_face import task_face as container_number_tasks
+from deployments.container_number.task_work import ContainerNumberTaskWork
 from deployments.embedding.backends.fake import FakeBackend as FakeEmbedding
 from deployments.embedding.engine import EmbeddingEngine
 from deployments.embedding.routes import build_router as embedding_router
@@ -23,14 +26,23 @@ from deployments.embedding.types import EmbeddingLimits
 from deployments.ocr.limits import OcrLimits
 from deployments.ocr.routes import build_router as ocr_router
 from deployments.ocr.store.open_store import open_store
+from deployments.ocr.task_face import task_face as ocr_tasks
+from deployments.ocr.task_work import OcrTaskWork
 from deployments.serving.batching import Batching
 from deployments.serving.engine import BackendStatus, ModelCard
 from deployments.serving.media import MediaPolicy
 from deployments.serving.runner import EngineRunner
 from deployments.speech.backends.fake import FakeBackend as FakeSpeech
 from deployments.speech.engine import SpeechEngine
+from deployments.speech.loaded_backends import LoadedBackends
 from deployments.speech.routes import build_router as speech_router
+from deployments.speech.task_face import task_face as speech_tasks
+from deployments.speech.task_work import SpeechTaskWork
 from deployments.speech.types import SpeechLimits
+from deployments.tasks.replica_tasks import ReplicaTasks, open_tasks
+from deployments.tasks.routes import TaskFace
+from deployments.tasks.settings import TaskSettings
+from deployments.tasks.work import TaskWork
 from deployments.web.app import create_app
 from deployments.web.health import Health
 from deployments.web.settings import WebSettings
@@ -96,17 +108,37 @@ class RealServer:
         closing.push_async_callback(store.close)
         embedding = await _runner(EmbeddingEngine(FakeEmbedding(8)), closing)
         speech = await _runner(SpeechEngine(FakeSpeech()), closing)
+        gate, adapters = NoCrops(), AdapterFolder(self._folder / "adapters", "0", "nano-florence")
+        backends = LoadedBackends({"fake": speech}, list)
+        policy = MediaPolicy()
+        tasks = {
+            "ocr": await self._tasks("ocr", OcrTaskWork(self.ocr, store), ocr_tasks(OcrLimits(), policy)),
+            "speech": await self._tasks(
+                "speech", SpeechTaskWork(backends), speech_tasks(backends, SpeechLimits(), policy)
+            ),
+            "container-number": await self._tasks(
+                "container-number",
+                ContainerNumberTaskWork(NumberReader(gate, Gate()), policy),
+                container_number_tasks("ocr", adapters, policy),
+            ),
+        }
+        for one in tasks.values():
+            await closing.enter_async_context(one.running())
         routers = {
             "ocr": ocr_router(self.ocr, store, OcrLimits(max_images=10)),
             "embedding": embedding_router(embedding, EmbeddingLimits()),
             "speech": speech_router({"fake": speech}, list, SpeechLimits()),
-            "container-number": container_number_router(
-                NoCrops(), Gate(), AdapterFolder(self._folder / "adapters", "0", "nano-florence"), MediaPolicy()
-            ),
+            "container-number": container_number_router(gate, Gate(), adapters, policy),
         }
-        return Starlette(routes=[Mount(f"/{name}", self._face(name, router)) for name, router in routers.items()])
+        own_tasks = {name: [one.router] for name, one in tasks.items()}
+        faces = {name: self._face(name, [router, *own_tasks.get(name, [])]) for name, router in routers.items()}
+        return Starlette(routes=[Mount(f"/{name}", face) for name, face in faces.items()])
 
-    def _face(self, service: str, router: Any) -> Any:
+    async def _tasks(self, service: str, work: TaskWork, face: TaskFace) -> ReplicaTasks:
+        settings = TaskSettings(f"sqlite:///{self._folder}/tasks.db", lease_s=2, max_queued_items=20)
+        return await open_tasks(service, settings, work, face)
+
+    def _face(self, service: str, routers: list[Any]) -> Any:
         server = self
 
         class Source:
@@ -115,7 +147,7 @@ class RealServer:
 
         settings = WebSettings(api_keys=self._api_keys, access_log=False)
         return create_app(
-            service=service, title=service, version="0", routers=[router], health=Source(), settings=settings
+            service=service, title=service, version="0", routers=routers, health=Source(), settings=settings
         )
 
 

@@ -100,7 +100,7 @@ async def test_few_items_are_read_at_once(store: TaskStore) -> None:
 async def test_faults_of_the_engine_are_tried_again_and_bad_inputs_are_not(store: TaskStore) -> None:
     task, _ = await store.submit(words("good", "shaky", "broken", "bad"), "")
     work = EchoWork()
-    failures = {
+    failures: dict[str, list[Exception]] = {
         "shaky": [EngineFailed("once"), RuntimeError("twice")],
         "broken": [EngineFailed("always")] * 9,
         "bad": [UnsupportedMedia("no image")],
