@@ -9,18 +9,21 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
+from deployments.serving import gpu_memory
 from deployments.serving.bulk_engine import EngineRows
 from deployments.serving.bulk_rows import PLACE, answer_schema
 from deployments.serving.bulk_settings import JobSettings
 from deployments.serving.bulk_sources import Input, Source
 from deployments.serving.bulk_task import BulkTask
 from deployments.serving.errors import EngineFailed, SensoriumError
+from deployments.serving.ray_metrics import gpu_share
 
 
 class EngineActor:
     """What Ray Data's actors are: an engine that turns blocks of inputs into blocks of rows."""
 
     def __init__(self, task: BulkTask, settings: JobSettings, roots: tuple[str, ...]) -> None:
+        gpu_memory.claim(gpu_share())  # actor_gpus is bookkeeping: the backends hold their library to it
         self._rows = EngineRows(task, settings.batching, roots, settings.prepare_threads)
         self._schema = answer_schema(task.result_fields())
 
@@ -88,6 +91,7 @@ class EnginePool:
 
         def check() -> tuple[dict[str, str] | None, SensoriumError | None]:
             try:
+                gpu_memory.claim(gpu_share())
                 rows = EngineRows(task, batching, roots)
                 rows.check()
             except SensoriumError as error:

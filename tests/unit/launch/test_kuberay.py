@@ -3,6 +3,7 @@ environment. They were never applied to a cluster."""
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
@@ -110,6 +111,19 @@ def test_every_pod_has_the_environment_of_the_code(file: Path) -> None:
     # Jobs serve nothing: they need the rest.
     wanted = {k: v for k, v in SERVE_ENVIRONMENT.items() if "RAY_SERVE" not in k or file.stem == "rayservice"}
     assert {name: environments[0].get(name) for name in wanted} == wanted
+
+
+@every_file
+def test_pods_are_what_the_dockerfile_makes(file: Path) -> None:
+    dockerfile = (ROOT / "Dockerfile").read_text()
+    [user, group] = re.findall(r"(?m)^USER (\d+):(\d+)$", dockerfile)[0]
+    for pod in _pods(file):
+        context = pod["spec"]["securityContext"]
+        assert (context["runAsUser"], context["runAsGroup"], context["fsGroup"]) == (int(user), int(group), int(group))
+        environment = {item["name"]: item["value"] for item in pod["spec"]["containers"][0]["env"]}
+        program = environment.get("RAY_SERVE_HAPROXY_BINARY_PATH", "/opt/venv/bin/sensorium-haproxy")
+        assert f"ENV PATH={Path(program).parent}:" in dockerfile
+    assert "wget" in dockerfile  # the operator's probes run it
 
 
 @every_file
