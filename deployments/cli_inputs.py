@@ -46,8 +46,14 @@ def open_inputs(arguments: Sequence[str], suffixes: Sequence[str]) -> tuple[list
             found += _inputs_of(argument, suffixes)
         except (OSError, ValueError) as error:
             failed += 1
-            complain(f"{argument}: {(error.strerror if isinstance(error, OSError) else None) or error}")
+            complain(unusable(argument, error))
     return found, failed
+
+
+def unusable(argument: str, error: Exception) -> str:
+    """What is wrong with an argument, in one line."""
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return f"{'standard input' if argument == STDIN else argument}: {reason}"
 
 
 def _inputs_of(argument: str, suffixes: Sequence[str]) -> list[Input]:
@@ -71,8 +77,8 @@ def read_stdin() -> bytes:
         ValueError: it is empty, or a keyboard.
     """
     if sys.stdin is None or sys.stdin.isatty():
-        raise ValueError("standard input is a terminal; pipe something into it")
+        raise ValueError("it is a terminal; pipe something into it")
     data = sys.stdin.buffer.read()
     if not data:
-        raise ValueError("standard input is empty")
+        raise ValueError("it is empty")
     return data

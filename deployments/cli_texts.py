@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deployments.cli_exit import complain
-from deployments.cli_inputs import STDIN, read_stdin
+from deployments.cli_inputs import STDIN, read_stdin, unusable
 
 _TEXT_FILES = (".txt", ".text", ".md", ".csv", ".tsv", ".json", ".jsonl", ".list", ".log")
 
@@ -39,7 +39,7 @@ def open_texts(arguments: Sequence[str], never_files: bool) -> tuple[list[Line],
             found += [Line(argument)] if never_files else _lines_of(argument)
         except (OSError, ValueError) as error:
             failed += 1
-            complain(f"{argument}: {(error.strerror if isinstance(error, OSError) else None) or error}")
+            complain(unusable(argument, error))
     return found, failed
 
 
@@ -55,7 +55,7 @@ def _lines_of(argument: str) -> list[Line]:
 
 def _exists(argument: str) -> bool:
     try:
-        return Path(argument).exists()
+        return bool(argument) and Path(argument).exists()
     except (OSError, ValueError):  # too long for a name, or a zero byte in it
         return False
 

@@ -26,6 +26,10 @@ _FILL = 46
 """Of 255: opacity inside a box."""
 _OF_HEIGHT = 1.15
 """Most that letters are set in, over the height of their box: some OCR boxes are tight around capitals."""
+_STACKED = 0.86
+"""The same of letters one below the other, which need room between them."""
+_MARGIN = 2
+"""Pixels around a text: letters may reach a little beyond the box that Pillow tells."""
 _VEIL = 215
 """Of 255: how much of the pale copy is hidden under a text, so that it does not shine through the letters."""
 _SMALLEST = 8
@@ -86,10 +90,10 @@ def _label(box: TextBox, colour: str, fonts: Fonts) -> tuple[Image, tuple[int, i
     from PIL import Image as Images
     from PIL import ImageDraw
 
-    (left, top), (right, right_top), *_, (low_left, low_top) = (point[:2] for point in box.bbox)
-    width = max(1.0, math.hypot(right - left, right_top - top))
-    height = max(1.0, math.hypot(low_left - left, low_top - top))
-    angle = math.atan2(right_top - top, right - left)
+    (x, y), (right, right_y), *_, (low_x, low_y) = (point[:2] for point in box.bbox)
+    width = max(1.0, math.hypot(right - x, right_y - y))
+    height = max(1.0, math.hypot(low_x - x, low_y - y))
+    angle = math.atan2(right_y - y, right - x)
     text = " ".join(box.text.split())
     if height > _UPRIGHT * width and len(text) > 1:
         text = "\n".join(text.replace(" ", ""))
@@ -97,10 +101,13 @@ def _label(box: TextBox, colour: str, fonts: Fonts) -> tuple[Image, tuple[int, i
     # Long words in small boxes stay readable, and then stand out of their box a little.
     pen = ImageDraw.Draw(Images.new("L", (1, 1)))
     x0, y0, x1, y1 = pen.multiline_textbbox((0, 0), text, font=font, spacing=0, align="center")
-    needed = (math.ceil(max(width, x1 - x0)), math.ceil(max(height, y1 - y0)))
-    label = Images.new("RGBA", needed)
-    middle = (needed[1] - (y1 - y0)) / 2 - y0
-    ImageDraw.Draw(label).multiline_text((-x0, middle), text, fill=_dark(colour), font=font, spacing=0, align="center")
+    size = (math.ceil(max(width, x1 - x0)) + 2 * _MARGIN, math.ceil(max(height, y1 - y0)) + 2 * _MARGIN)
+    label = Images.new("RGBA", size)
+    # Whole pixels: Pillow cuts the edge off letters that are drawn at a negative fraction of one.
+    left = round((size[0] - (x1 - x0)) / 2 - x0 if "\n" in text else _MARGIN - x0)
+    top = round((size[1] - (y1 - y0)) / 2 - y0)
+    pen = ImageDraw.Draw(label)
+    pen.multiline_text((left, top), text, fill=_dark(colour), font=font, spacing=0, align="center")
     if abs(angle) > _LEVEL:
         label = label.rotate(-math.degrees(angle), expand=True, resample=Images.Resampling.BICUBIC)
     centre_x = sum(point[0] for point in box.bbox) / len(box.bbox)
@@ -111,7 +118,7 @@ def _label(box: TextBox, colour: str, fonts: Fonts) -> tuple[Image, tuple[int, i
 def _fitting(text: str, width: float, height: float, fonts: Fonts) -> float:
     """Pixels of the letters, so that the text is as wide as its box, if that does not make it much higher."""
     lines = text.split("\n")
-    size = height / len(lines) * _OF_HEIGHT
+    size = height / len(lines) * (_OF_HEIGHT if len(lines) == 1 else _STACKED)
     longest = max(fonts.font(text, size).getlength(line) for line in lines)
     return max(_SMALLEST, min(size, size * width / longest) if longest else size)
 
