@@ -5,61 +5,36 @@ Knows neither Ray nor files' formats. A bad input becomes a failed row; nothing 
 
 from __future__ import annotations
 
-import hashlib
 import time
-from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
-from itertools import islice
 from typing import Any
 
-from deployments.serving import media
 from deployments.serving.batching import Batching
+from deployments.serving.bulk_prepare import OpenInput, Preparer
 from deployments.serving.bulk_rows import Row, failed_row, long_row, success_row
 from deployments.serving.bulk_sources import Input
 from deployments.serving.bulk_task import AnyEngine, BulkTask
 from deployments.serving.engine import ModelCard
-from deployments.serving.errors import EngineFailed, InvalidInput
-from deployments.serving.media import MediaPolicy, StoredMedia
+from deployments.serving.errors import EngineFailed
 
-
-@dataclass(slots=True, eq=False)
-class _Open:
-    """An input on its way through the model."""
-
-    place: int
-    item: Input
-    content_hash: str | None = None
-    request: Any = None
-    sections: int = 1
-    units: Sequence[Any] = ()
-    costs: Sequence[int] = ()
-    error: Exception | None = None
-    prepare_ms: float = 0.0
-    inference_ms: float = 0.0
-    outcomes: list[Any] = field(default_factory=list)
-    waiting: int = 0
-
-
-_Batch = list[tuple[_Open, int]]
+_Batch = list[tuple[OpenInput, int]]
 
 
 class EngineRows:
     """A loaded, warm engine that turns inputs into rows. Used from one thread.
 
     Args:
-        batching: bounds on one call of the model; `max_batch_size` is also how many inputs are prepared ahead.
+        batching: bounds on one call of the model, and on what is prepared ahead.
         roots: media roots that cover every input.
     """
 
     def __init__(self, task: BulkTask, batching: Batching, roots: tuple[str, ...], prepare_threads: int = 1) -> None:
         self._task = task
         self._batching = batching
-        self._policy = MediaPolicy(media_roots=roots, max_bytes=task.max_bytes)
-        self._pool = ThreadPoolExecutor(prepare_threads, thread_name_prefix="prepare")
         self._engine_thread = ThreadPoolExecutor(1, thread_name_prefix="engine")
         self._engine: AnyEngine = self._engine_thread.submit(self._load).result()
+        self._preparer = Preparer(task, self._engine, batching, roots, prepare_threads)
 
     @property
     def card(self) -> ModelCard:
@@ -75,7 +50,7 @@ class EngineRows:
     def close(self) -> None:
         self._engine_thread.submit(self._engine.close).result()
         self._engine_thread.shutdown()
-        self._pool.shutdown()
+        self._preparer.close()
 
     def rows(self, inputs: Sequence[Input]) -> list[Row]:
         """One row per input, in order; for one that is to be cut into sections first, `long_row`."""
@@ -102,7 +77,7 @@ class EngineRows:
                     if not one.waiting:
                         rows[one.place] = self._row(one)
 
-        for one in self._prepared(inputs):
+        for one in self._preparer.prepared(inputs):
             if not one.units or one.error:
                 rows[one.place] = self._row(one)
                 continue
@@ -122,53 +97,6 @@ class EngineRows:
         engine.warm_up()
         return engine
 
-    def _prepared(self, inputs: Sequence[Input]) -> Iterable[_Open]:
-        """In order, a bounded number ahead."""
-        waiting = iter(enumerate(inputs))
-        ahead: deque[Future[_Open]] = deque()
-        while True:
-            for place, item in islice(waiting, self._batching.max_batch_size - len(ahead)):
-                ahead.append(self._pool.submit(self._prepare, place, item))
-            if not ahead:
-                return
-            yield ahead.popleft().result()
-
-    def _prepare(self, place: int, item: Input) -> _Open:
-        one = _Open(place, item)
-        started = time.perf_counter()
-        try:
-            if item.problem is not None:
-                raise InvalidInput(item.problem)
-            data = item.text.encode() if item.text is not None else self._read(item.path)
-            one.content_hash = f"sha256:{hashlib.sha256(data).hexdigest()}"
-            one.request = self._request(data, one)
-            if one.request is None:
-                return one
-            one.units = self._engine.prepare(one.request)
-            one.costs = [self._engine.cost(unit) for unit in one.units]
-            one.outcomes = [None] * len(one.units)
-            one.waiting = len(one.units)
-        except Exception as error:  # noqa: BLE001  (a decoder may raise anything; it is this input's row)
-            one.error = error
-        one.prepare_ms = 1000 * (time.perf_counter() - started)
-        return one
-
-    def _request(self, data: bytes, one: _Open) -> Any:
-        """None for an input that is to be cut into sections first."""
-        item, sections = one.item, self._task.sections
-        if sections is None or item.text is not None:
-            return self._task.request(data, item.path)
-        if item.section is not None and item.sections is not None:
-            return sections.request(data, item.path, item.section, item.sections)
-        one.sections = sections.count(data)
-        return self._task.request(data, item.path) if one.sections == 1 else None
-
-    def _read(self, path: str) -> bytes:
-        policy = self._policy
-        if "://" in path and "/" in policy.media_roots:  # named by the operator's own table: any bucket
-            policy = replace(policy, media_roots=("/".join(path.split("/", 3)[:3]),))
-        return media.read(StoredMedia(path), policy)
-
     def _infer(self, batch: _Batch) -> None:
         live = [(one, index) for one, index in batch if one.error is None]
         started = time.perf_counter()
@@ -183,7 +111,7 @@ class EngineRows:
         for one, _ in batch:
             one.waiting -= 1
 
-    def _row(self, one: _Open) -> Row:
+    def _row(self, one: OpenInput) -> Row:
         measured: Row = {"prepare_ms": one.prepare_ms, "inference_ms": one.inference_ms}
         measured["content_hash"] = one.content_hash
         try:
@@ -200,6 +128,9 @@ class EngineRows:
 def _outcomes(engine: AnyEngine, units: Sequence[Any]) -> Sequence[Any]:
     """One outcome or error value a unit. A batch that raises is run again unit by unit, as online."""
     try:
-        return engine.infer(units)
+        outcomes = engine.infer(units)
+        if len(outcomes) != len(units):
+            raise EngineFailed(f"the engine answered {len(outcomes)} outcomes to {len(units)} units")
+        return outcomes
     except Exception as error:  # noqa: BLE001  (an engine may raise anything)
         return [error] if len(units) == 1 else [_outcomes(engine, [unit])[0] for unit in units]

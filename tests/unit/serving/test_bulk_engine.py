@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -118,3 +119,44 @@ def test_a_model_that_does_not_load_says_so() -> None:
     task = BulkTask("words", "path", load, lambda data, path: "", bytes, dict, list, max_bytes=1)
     with pytest.raises(EngineFailed, match="no model"):
         EngineRows(task, Batching(), ())
+
+
+def test_no_more_than_a_batch_lies_decoded_ahead() -> None:
+    prepared: list[str] = []
+    ahead: list[int] = []
+
+    class Slow(WordEngine):
+        def prepare(self, request: str) -> list[str]:
+            prepared.append(request)
+            return super().prepare(request)
+
+        def infer(self, units: Sequence[str]) -> list[str | Exception]:
+            if not ahead:
+                time.sleep(0.3)
+                ahead.append(len(prepared))
+            return super().infer(units)
+
+    task = BulkTask(
+        "words", "text", Slow, lambda data, path: data.decode(), lambda: b"word",
+        lambda text: {"text": text}, list, max_bytes=100,
+    )  # fmt: skip
+    rows = EngineRows(task, Batching(max_batch_size=50, max_batch_cost=4), (), prepare_threads=3)
+    made = rows.rows([Input(f"t#{number}", "t", number, "aa") for number in range(40)])
+    rows.close()
+    assert [row["text"] for row in made] == ["AA"] * 40
+    # Two in the model, one that did not fit, two ahead, and three threads that had begun when the limit was reached.
+    assert ahead[0] <= 8
+
+
+def test_an_engine_that_answers_too_little_fails_its_units() -> None:
+    class Short(WordEngine):
+        def infer(self, units: Sequence[str]) -> list[str | Exception]:
+            return super().infer(units)[:-1]
+
+    task = BulkTask(
+        "words", "text", Short, lambda data, path: data.decode(), lambda: b"word", dict, list, max_bytes=100
+    )
+    rows = EngineRows(task, Batching(), ())
+    made = rows.rows([Input("a", "t", 0, "a"), Input("b", "t", 1, "b")])
+    rows.close()
+    assert [row["error_code"] for row in made] == ["engine_failed"] * 2
