@@ -33,9 +33,10 @@ RUN pip install --no-deps --no-build-isolation -e . && python -m compileall -q d
 
 # ---- what runs -------------------------------------------------------------------------------------------------------
 FROM ${PYTHON_IMAGE}
-# tini: process 1 that passes signals on and buries orphans, of which Ray leaves some. tesseract-ocr-kor: Korean without a hub.
+# tini: process 1 that passes signals on and buries orphans, of which Ray leaves some. tesseract-ocr-kor: Korean without a
+# hub. wget: KubeRay's probes run it.
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends tini tesseract-ocr tesseract-ocr-kor \
+    && apt-get install -y --no-install-recommends tini tesseract-ocr tesseract-ocr-kor wget \
     && rm -rf /var/lib/apt/lists/* \
     && groupadd --gid 10001 sensorium \
     && useradd --uid 10001 --gid 10001 --create-home --home-dir /var/lib/sensorium --shell /usr/sbin/nologin sensorium \

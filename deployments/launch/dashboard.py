@@ -106,7 +106,7 @@ ROWS: dict[str, tuple[Panel, ...]] = {
               ((f"sum by (service) ({gauge('gpu_share')})", "{{service}}"),
                ('sum by (State) (ray_resources{Name="GPU"})', "cluster {{State}}"))),
         Panel("GPU in use", "percent", "", (("ray_node_gpus_utilization", "{{ip}} {{GpuIndex}}"),)),
-        Panel("GPU memory in use", "decmbytes", "", (("ray_node_gram_used", "{{ip}} {{GpuIndex}}"),)),
+        Panel("GPU memory in use", "mbytes", "", (("ray_node_gram_used", "{{ip}} {{GpuIndex}}"),)),
         Panel("Memory by process", "bytes", "Resident; a service is a ServeReplica.",
               (("sum by (Component) (ray_component_rss_bytes)", "{{Component}}"),)),
         Panel("Nodes: CPU and disk", "percent", "In use.",
