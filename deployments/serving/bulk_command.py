@@ -78,7 +78,10 @@ def _say(text: str) -> int:
 
 
 def _per_cent(text: str) -> float:
-    value = float(text.strip().removesuffix("%"))
+    try:
+        value = float(text.strip().removesuffix("%"))
+    except ValueError:
+        value = -1
     if not 0 <= value <= 100:
         raise argparse.ArgumentTypeError(f"{text!r} is not from 0% to 100%")
     return value
