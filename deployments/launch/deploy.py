@@ -155,7 +155,7 @@ def _write_down_what_runs(destination: Destination, running: dict[str, Any], con
     last = last_healthy(destination.history.entries())
     if last is None or not running_config.same_applications(code_version.unstamped(last.config), plain):
         version = next(filter(None, map(code_version.of_application, running["applications"])), "")
-        _keep(destination, console, name="?", result=Result.FOUND, config=plain, code_version=version)
+        _keep(destination, console, name="(other means)", result=Result.FOUND, config=plain, code_version=version)
 
 
 def write_down(destination: Destination, goal: Goal, result: Result, reason: str, console: Console) -> None:

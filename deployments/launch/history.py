@@ -88,7 +88,7 @@ def new_entry(
 ) -> Entry:
     """An entry of now and of this user, numbered after the last one; not yet kept."""
     last = max((entry.number for entry in history.entries()), default=0)
-    who = f"{getpass.getuser()}@{platform.node()}"
+    who = "?" if result is Result.FOUND else f"{getpass.getuser()}@{platform.node()}"
     time = datetime.now(UTC).isoformat(timespec="seconds")
     return Entry(last + 1, time, who, name, result, reason, code_version, config)
 

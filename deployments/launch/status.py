@@ -10,7 +10,9 @@ from typing import Any
 
 from deployments.launch import metrics_scrape, pending
 from deployments.launch.destination import Destination
+from deployments.launch.errors import LaunchFailed
 from deployments.launch.figures import PREFIXES, Figures, figures
+from deployments.launch.history import last_healthy
 from deployments.launch.metrics_scrape import Scrape
 from deployments.launch.readiness import FAILED, failure
 
@@ -41,7 +43,8 @@ class Report:
     """All of it, at one moment."""
 
     where: str
-    configuration: str
+    deployed: str
+    """The last deployment that `sensorium` made and that was healthy; empty if none."""
     code_version: str
     window_s: float | None
     """Counted over the last so many seconds; None: since each replica started."""
@@ -71,7 +74,7 @@ def observe(destination: Destination, before: Scrape | None = None) -> tuple[Rep
     rows = tuple(row for application in applications.values() for row in _rows(application, now, before, free))
     report = Report(
         where=destination.said,
-        configuration=destination.instance.config if destination.instance else "",
+        deployed=_last_deployed(destination),
         code_version=_code_version(applications),
         window_s=round(now.time - before.time, 1) if before else None,
         unreachable=now.unreachable,
@@ -129,6 +132,14 @@ def _figures(
     starts = [replica["start_time_s"] for replica in running if replica.get("start_time_s")]
     seconds = now.time - before.time if before else (now.time - min(starts) if starts else None)
     return figures(now, before, ids, f"ray::ServeReplica:{application}:{deployment}", seconds)
+
+
+def _last_deployed(destination: Destination) -> str:
+    try:
+        entry = last_healthy(destination.history.entries())
+    except LaunchFailed:  # no job table; what runs matters more
+        return ""
+    return "" if entry is None else f"{entry.name} (deployment {entry.number}, {entry.time}, {entry.who})"
 
 
 def _code_version(applications: dict[str, Any]) -> str:

@@ -30,11 +30,9 @@ def render(report: Report) -> RenderableType:
 
 def _head(report: Report) -> Text:
     text = Text(report.where, style="bold")
-    details = [
-        f"configuration {report.configuration}" if report.configuration else "",
-        f"code {report.code_version}" if report.code_version else "",
-    ]
-    return text.append("".join(f"  {detail}" for detail in details if detail), style="not bold dim")
+    for detail in (report.deployed, f"code {report.code_version}" if report.code_version else ""):
+        text.append(f"  {detail}" if detail else "", style="not bold dim")
+    return text
 
 
 def _cells(row: Row) -> list[str | Text]:
