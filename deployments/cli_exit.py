@@ -81,6 +81,6 @@ def _missing_module(error: ModuleNotFoundError) -> CommandFailed | None:
     if name in ("", "deployments", "training"):
         return None
     return CommandFailed(
-        f"this command needs the server's packages, and {name} is not installed: run `make install` in the checkout, "
-        "or there pip install '.[server]'"
+        f"this command needs the extra `server` ({name} is not installed): run `make install` in the checkout, or pip "
+        "install '.[server]' there"
     )
