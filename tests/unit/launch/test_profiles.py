@@ -152,6 +152,13 @@ def test_a_cpu_models_threads_are_what_it_reserves() -> None:
             assert model["threads"] == deployment["ray_actor_options"]["num_cpus"], application["name"]
 
 
+@every_profile
+def test_the_front_asks_the_services_where_they_listen(profile: Path) -> None:
+    document = _read(profile)
+    front = next(item for item in document["applications"] if item["name"] == "front")
+    assert front["args"]["base_url"] == f"http://127.0.0.1:{document['http_options']['port']}"
+
+
 @pytest.mark.parametrize("profile", ["cpu", "gpu"])
 def test_a_cluster_is_reached_on_every_node_and_stores_in_postgresql(profile: str) -> None:
     document = _read(ROOT / "ray_configs" / f"{profile}.yaml")
