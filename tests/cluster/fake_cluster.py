@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +26,7 @@ from deployments.launch import instance, serve_api, token
 from deployments.launch.environment import local_environment
 from deployments.launch.instance import Instance
 from tests.cluster.node_types import HEAD_NODE_ID, LABEL, for_fake_nodes
+from tests.cluster.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -71,6 +72,26 @@ class FakeCluster:
         replicas = [replica for deployment in deployments for replica in deployment.get("replicas", [])]
         return [replica for replica in replicas if replica["state"] == "RUNNING"]
 
+    def replica_counts(self, names: Iterable[str], but: Collection[int] = ()) -> dict[str, int]:
+        """Running replicas of each application, without those with a process id in `but`."""
+        return {name: sum(replica["pid"] not in but for replica in self.replicas(name)) for name in names}
+
+    def await_replicas(self, wanted: Mapping[str, int]) -> None:
+        """Return once each application has as many running replicas as `wanted`.
+
+        Raises:
+            AssertionError: not in time; with what Serve says about it.
+        """
+        try:
+            until(lambda: self.replica_counts(wanted) == wanted)
+        except AssertionError as error:
+            said = [
+                (name, item["status"], item["message"], [replica["state"] for replica in item["replicas"]])
+                for application in self.applications().values()
+                for name, item in application["deployments"].items()
+            ]
+            raise AssertionError(f"{error}: {said}; nodes: {self.workers()}") from error
+
     def workers(self) -> list[Node]:
         """Living nodes but the head."""
         answer = self._get(
@@ -90,6 +111,10 @@ class FakeCluster:
             with contextlib.suppress(OSError):  # it ended meanwhile
                 found.append((pid, Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")))
         return found
+
+    def haproxies(self) -> list[int]:
+        """Process ids of HAProxy: one, and those that finish their last requests after a reload."""
+        return [pid for pid, words in self.processes() if words[0].endswith("/haproxy")]
 
     def controllers(self) -> list[int]:
         """Process ids of Serve's controller: one, or none while it is dead."""
@@ -123,8 +148,16 @@ def fake_cluster(
 
     name = f"s{secrets.token_hex(4)}"
     temp_dir = f"/tmp/srm-{name}"
+    # Not those of `make serve`, which another instance may be about to take.
     ports = instance.free_ports(
-        gcs=6379, dashboard=8265, agent=52365, ray_client=10001, stats=8404, metrics=9101, fallback=8500, http=18600
+        gcs=26379,
+        dashboard=28265,
+        agent=28365,
+        ray_client=26001,
+        stats=28404,
+        metrics=29101,
+        fallback=28500,
+        http=28600,
     )
     ports["replicas"] = instance.free_port(34000)
     gcs_address = f"{get_node_ip_address()}:{ports['gcs']}"
@@ -161,7 +194,7 @@ def fake_cluster(
     finally:
         instance.end(started, patience_s=5)
         process.wait(timeout=30)
-        shutil.rmtree(temp_dir, ignore_errors=True)
+        shutil.rmtree("" if os.environ.get("KEEP") else temp_dir, ignore_errors=True)
 
 
 def _await_dashboard(started: Instance, process: subprocess.Popen[bytes]) -> None:

@@ -39,7 +39,8 @@ def embedding(cluster: FakeCluster) -> None:
         ],
     }
     cluster.deploy({"applications": [config]})
-    until(lambda: len(cluster.replicas("embedding")) == 1 and len(cluster.workers()) == 1)
+    cluster.await_replicas({"embedding": 1})
+    until(lambda: len(cluster.workers()) == 1)  # nodes of other tests have gone
 
 
 @pytest.mark.usefixtures("embedding")

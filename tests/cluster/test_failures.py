@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -17,22 +17,37 @@ from tests.cluster.figures import Figures
 from tests.cluster.load import Outcome, Report, constant_load
 from tests.cluster.samples import every_service
 from tests.cluster.waiting import until
+from tests.unit.ocr.postgres import PostgresServer, postgres_programs
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.cluster, pytest.mark.system, pytest.mark.timeout(600)]
+#: Services that keep batches in a database of their own.
+WITH_TASKS = ("ocr", "speech", "container-number")
 
 
 @pytest.fixture(scope="module")
-def services(cluster: FakeCluster) -> dict[str, int]:
+def database() -> Iterator[str]:
+    """URL of a PostgreSQL, as a cluster of several nodes needs it."""
+    programs = postgres_programs()
+    if programs is None:
+        pytest.skip("PostgreSQL is not installed (apt-get install postgresql)")
+    with PostgresServer(programs) as server:
+        yield server.create_database("sensorium")
+
+
+@pytest.fixture(scope="module")
+def services(cluster: FakeCluster, database: str) -> dict[str, int]:
     """The embedded profile, two replicas of each service, each on a node of its own: application -> replicas."""
     config: dict[str, Any] = yaml.safe_load((ROOT / "ray_configs" / "embedded.yaml").read_text())
     for application in config["applications"]:
         if application["name"] == "ocr":
-            application["args"]["database"] = None  # SQLite is for one node
+            application["args"]["database"] = database
+        if application["name"] in WITH_TASKS:
+            application["args"]["tasks"] = {"database": database}
         for deployment in application["deployments"]:
             deployment |= {"num_replicas": 2, "max_replicas_per_node": 1}
     cluster.deploy(config)
     wanted = {application["name"]: 2 for application in config["applications"]}
-    until(lambda: _replica_counts(cluster, wanted) == wanted)
+    cluster.await_replicas(wanted)
     return wanted
 
 
@@ -41,7 +56,7 @@ def test_a_replica_of_every_service(cluster: FakeCluster, services: dict[str, in
         victims = {min(replica["pid"] for replica in cluster.replicas(name)) for name in services}
         for pid in victims:
             os.kill(pid, signal.SIGKILL)
-        return lambda: _replica_counts(cluster, services, but=victims) == services
+        return lambda: cluster.replica_counts(services, but=victims) == services
 
     reports = asyncio.run(_under_load(cluster, "a replica of each service", strike, figures))
     for report in _plain(reports):
@@ -50,11 +65,10 @@ def test_a_replica_of_every_service(cluster: FakeCluster, services: dict[str, in
 
 def test_haproxy(cluster: FakeCluster, services: dict[str, int], figures: Figures) -> None:
     def strike() -> Callable[[], bool]:
-        [victim] = [pid for pid, words in cluster.processes() if "-db" in words and words[0].endswith("haproxy")]
-        os.kill(victim, signal.SIGKILL)
-        return lambda: any(
-            pid != victim and "-db" in words and words[0].endswith("haproxy") for pid, words in cluster.processes()
-        )
+        victims = cluster.haproxies()
+        for pid in victims:
+            os.kill(pid, signal.SIGKILL)
+        return lambda: bool(set(cluster.haproxies()) - set(victims))
 
     asyncio.run(_under_load(cluster, "HAProxy", strike, figures))
 
@@ -83,7 +97,7 @@ def test_the_raylet_of_a_worker_node(cluster: FakeCluster, services: dict[str, i
 
         def healed() -> bool:
             nodes = {worker.id for worker in cluster.workers()}
-            return node not in nodes and len(nodes) >= 2 and _replica_counts(cluster, services) == services
+            return node not in nodes and len(nodes) >= 2 and cluster.replica_counts(services) == services
 
         return healed
 
@@ -114,9 +128,3 @@ async def _under_load(
 
 def _plain(reports: Mapping[str, Report]) -> list[Report]:
     return [report for name, report in reports.items() if not name.endswith(" sdk")]
-
-
-def _replica_counts(
-    cluster: FakeCluster, names: Mapping[str, int], but: frozenset[int] | set[int] = frozenset()
-) -> dict[str, int]:
-    return {name: sum(replica["pid"] not in but for replica in cluster.replicas(name)) for name in names}

@@ -6,6 +6,7 @@ The engines are stand-ins (this machine has no GPU); names, shares, CPUs and bou
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -51,7 +52,7 @@ def services(cluster: FakeCluster) -> list[str]:
     applications = _stand_ins()
     cluster.deploy({"applications": applications})
     names = [application["name"] for application in applications]
-    until(lambda: all(len(cluster.replicas(name)) == 1 for name in names))
+    cluster.await_replicas(dict.fromkeys(names, 1))
     return names
 
 
@@ -73,7 +74,7 @@ def test_one_more_waits_and_says_for_what(cluster: FakeCluster, services: list[s
     demand = [line for line in _ray_status(cluster).splitlines() if "'GPU': 0.1" in line]
     assert demand, "the autoscaler knows what waits"
     shown = sensorium("status", home=cluster.home)
-    assert "one-more" in shown.stdout
+    assert re.search(r"one-more\S*: 1 pending: [^:]*0\.1 GPU", " ".join(shown.stdout.split())), shown.stdout
     assert shown.returncode != 0
     for name in services:  # those that run are not disturbed
         assert len(cluster.replicas(name)) == 1

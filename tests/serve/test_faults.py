@@ -31,17 +31,24 @@ async def _wait_for_replicas(client: httpx.AsyncClient, count: int, without: int
     raise AssertionError(f"{count} replicas did not come back")
 
 
-def _client(cluster: Cluster) -> httpx.AsyncClient:
-    """Every request on a connection of its own, as independent clients have."""
-    limits = httpx.Limits(max_keepalive_connections=0, max_connections=400)
+def _client(cluster: Cluster, kept_connections: int = 0) -> httpx.AsyncClient:
+    """Every request on a connection of its own, as independent clients have, but for `kept_connections`."""
+    limits = httpx.Limits(max_keepalive_connections=kept_connections, max_connections=400)
     return httpx.AsyncClient(base_url=cluster.url, timeout=60, limits=limits)
 
 
-@pytest.mark.parametrize("size", [10, 200_000], ids=["small body", "upload"])
-async def test_killing_a_replica_loses_only_what_it_ran(cluster: Cluster, size: int) -> None:
+@pytest.mark.parametrize(
+    ("size", "kept_connections"),
+    [(10, 0), (200_000, 0), (200_000, 200)],
+    ids=["small body", "upload", "upload on connections that served before"],
+)
+async def test_killing_a_replica_loses_only_what_it_ran(cluster: Cluster, size: int, kept_connections: int) -> None:
     body = b"x" * size
-    async with _client(cluster) as client:
+    async with _client(cluster, kept_connections) as client:
         pids = await _wait_for_replicas(client, 2)
+        await asyncio.gather(
+            *(client.post("/echo/say", params={"text": "t", "seconds": 0.1}) for _ in range(kept_connections))
+        )
         victim = min(pids)
         calls = [
             asyncio.create_task(client.post("/echo/say", params={"text": f"t{i}", "seconds": 0.2}, content=body))
