@@ -26,7 +26,7 @@ def keep_logs() -> None:
     if file is None:
         return
     for name in _OURS:
-        logging.getLogger(name).handlers = handlers
+        logging.getLogger(name).handlers = [_AtOnce(handlers)]
         logging.getLogger(name).propagate = False
     access = logging.getLogger(LOGGER_NAME)
     lines = RotatingFileHandler(
@@ -36,6 +36,19 @@ def keep_logs() -> None:
     access.handlers = [lines]
     access.propagate = False
     access.setLevel(logging.INFO)
+
+
+class _AtOnce(logging.Handler):
+    """Hands lines to Serve's handlers and has them written now: Serve keeps 1,000 in memory until an error comes."""
+
+    def __init__(self, handlers: list[logging.Handler]) -> None:
+        super().__init__()
+        self._handlers = handlers
+
+    def emit(self, record: logging.LogRecord) -> None:
+        for handler in self._handlers:
+            handler.handle(record)
+            handler.flush()
 
 
 def _file_of(handler: logging.Handler) -> Path | None:

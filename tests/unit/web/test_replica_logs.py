@@ -46,10 +46,10 @@ def test_lines_lie_beside_serves_log(tmp_path: Path, untouched: None) -> None:
     keep_logs()
     attach_default_handler()
     _access_line()
-    logging.getLogger("sensorium.web").error("unhandled %s", "ValueError")
+    logging.getLogger("deployments.ocr.engine").warning("unreadable %s", "page")
     [line] = (tmp_path / "access_ocr_ocr_abc.log").read_text().splitlines()
     assert json.loads(line)["request_id"] == "id-1"
-    assert (tmp_path / "replica_ocr_ocr_abc.log").read_text() == "unhandled ValueError\n"
+    assert (tmp_path / "replica_ocr_ocr_abc.log").read_text() == "unreadable page\n"
     file.close()
 
 
