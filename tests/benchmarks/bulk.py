@@ -124,7 +124,9 @@ def _job(service: str, source: Path, out: Path, settings: Path, *options: str) -
     environment = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
     command = [sys.executable, "-m", f"deployments.{service}.bulk", str(source), str(out), "--config", str(settings)]
     began = time.time()
-    process = subprocess.Popen([*command, *options], cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [*command, *options], cwd=ROOT, env=environment, text=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
     peak = _Peak(process.pid)
     peak.start()
     _, said = process.communicate()
