@@ -29,7 +29,7 @@ EXAMPLES = epilog(
 
 def container(
     files: Annotated[
-        list[str], typer.Argument(metavar="FILE...", help="Pictures, PDFs, folders of them; - is standard input.")
+        list[str], typer.Argument(metavar="FILE", help="Pictures, PDFs, folders of them; - is standard input.")
     ],
     compare: Annotated[
         str, typer.Option(help="Who reads: auto, ocr, florence, base, an adapter's name; several, side by side.")

@@ -20,7 +20,7 @@ EXAMPLES = epilog(
 def embed(
     texts: Annotated[
         list[str],
-        typer.Argument(metavar="TEXT|FILE...", help="Texts, and files of them, one a line; - is standard input."),
+        typer.Argument(metavar="TEXT|FILE", help="Texts, and files of them, one a line; - is standard input."),
     ],
     as_json: AsJson = False,
     as_table: AsTable = False,

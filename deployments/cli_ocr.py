@@ -31,7 +31,7 @@ EXAMPLES = epilog(
 
 def ocr(
     files: Annotated[
-        list[str], typer.Argument(metavar="FILE...", help="Pictures, PDFs, folders of them; - is standard input.")
+        list[str], typer.Argument(metavar="FILE", help="Pictures, PDFs, folders of them; - is standard input.")
     ],
     language: Annotated[
         str, typer.Option("--language", "-l", help="korean, en, ch, japan, latin, ...; the server's default is korean.")

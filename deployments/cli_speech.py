@@ -26,7 +26,7 @@ EXAMPLES = epilog(
 
 def transcribe(
     files: Annotated[
-        list[str], typer.Argument(metavar="FILE...", help="Recordings, videos, folders of them; - is standard input.")
+        list[str], typer.Argument(metavar="FILE", help="Recordings, videos, folders of them; - is standard input.")
     ],
     format_: Annotated[
         Format | None,

@@ -86,7 +86,7 @@ def _table(vectors: Sequence[Vector]) -> tuple[RenderableType, ...]:
         text = Text(printable(" ".join(vector.line.text.split())))
         grid.add_row(text, Text(tokens, "yellow" if vector.truncated else ""), f"{first} ...")
     last = vectors[-1]
-    facts = [f"{len(vectors)} vectors", f"{last.dim} dimensions", last.model, last.version]
+    facts = [f"{len(vectors)} vector{'s' * (len(vectors) > 1)}", f"{last.dim} dimensions", last.model, last.version]
     if truncated := sum(vector.truncated for vector in vectors):
         facts.append(f"[yellow]{truncated} cut at {last.max_tokens} tokens[/]")
     return grid, f"[dim]{' · '.join(facts)} · all numbers: --json[/]"
