@@ -12,10 +12,13 @@ from pydantic import BaseModel
 
 from deployments.serving.batched_model import ASGIApp, BatchedModel, ModelSpec, bind
 from deployments.serving.batching import Batching
+from deployments.tasks.replica_tasks import open_tasks
+from deployments.tasks.settings import TaskSettings
 from deployments.web.app import create_app
 from deployments.web.health import Health
 from deployments.web.settings import WebSettings
 from tests.serve.echo import Echo, EchoEngine
+from tests.serve.echo_tasks import TASK_FACE, EchoTaskWork
 
 
 class EchoArgs(BaseModel):
@@ -54,6 +57,9 @@ async def _build(replica: BatchedModel) -> ASGIApp:
     async def inside() -> dict[str, int]:
         return {"requests": replica.runner.requests, "pid": os.getpid()}
 
+    settings = TaskSettings(lease_s=2, max_queued_items=60)
+    tasks = await open_tasks("echo", settings, EchoTaskWork(replica), TASK_FACE)
+
     class Source:
         def health(self) -> Health:
             return Health.of_card(replica.runner.card)
@@ -62,7 +68,8 @@ async def _build(replica: BatchedModel) -> ASGIApp:
         service="echo",
         title="Echo",
         version="1",
-        routers=[router],
+        routers=[router, tasks.router],
         health=Source(),
         settings=WebSettings.from_environment(echo_request_id=False),
+        lifespan=tasks.lifespan,
     )
