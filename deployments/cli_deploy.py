@@ -55,7 +55,7 @@ def deploy(
     destination = find(address)
     here = destination.instance
     document = serve_config.read(config, here.host, here.port) if here else serve_config.load(config)
-    _deploy(destination, Goal(str(config), document, code_version or code.of_sources()), yes, dry_run, timeout)
+    _deploy(destination, Goal(str(config), document, code_version or code.present()), yes, dry_run, timeout)
 
 
 def rollback(
@@ -72,7 +72,7 @@ def rollback(
     from deployments.launch.destination import find
 
     destination = find(address)
-    goal = rollback_goal(destination, to or None, code_version or code.of_sources())
+    goal = rollback_goal(destination, to or None, code_version or code.present())
     _deploy(destination, goal, yes, dry_run, timeout)
 
 

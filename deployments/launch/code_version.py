@@ -9,12 +9,18 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import os
 from pathlib import Path
 from typing import Any
 
 VARIABLE = "SENSORIUM_CODE_VERSION"
 SOURCES = Path(__file__).resolve().parents[1]
 SUFFIXES = (".py", ".json", ".html", ".css", ".js", ".mako")
+
+
+def present() -> str:
+    """The version to deploy with: `SENSORIUM_CODE_VERSION` where it is set (an image's tag, say), or of the sources."""
+    return os.environ.get(VARIABLE) or of_sources()
 
 
 def of_sources(folder: Path = SOURCES) -> str:

@@ -33,7 +33,7 @@ def serve(config_path: Path, host: str, port: int, timeout_s: float, console: Co
         raise LaunchFailed(
             f"already running at {running.base_url}; `make stop` first, or leave PORT and HOST as they are"
         )
-    goal = Goal(str(config_path), config, code_version.of_sources())
+    goal = Goal(str(config_path), config, code_version.present())
     if running:
         destination = find("local")
         deploy(destination, goal, console=console, confirm=lambda: True, timeout_s=timeout_s)

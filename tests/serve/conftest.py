@@ -14,6 +14,7 @@ import httpx
 import pytest
 import yaml
 
+from deployments.launch.code_version import VARIABLE
 from deployments.launch.instance import Instance, free_port, load
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -47,7 +48,14 @@ class Cluster:
 def sensorium(*arguments: str, home: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [str(Path(sys.executable).parent / "sensorium"), *arguments],
-        env={**os.environ, "SENSORIUM_HOME": str(home), "PYTHONPATH": str(ROOT), **environment},
+        # One version of the code: who edits a source meanwhile must not have all replicas replaced by the next command.
+        env={
+            **os.environ,
+            "SENSORIUM_HOME": str(home),
+            "PYTHONPATH": str(ROOT),
+            VARIABLE: "tests",
+            **environment,
+        },
         cwd=ROOT,
         capture_output=True,
         text=True,

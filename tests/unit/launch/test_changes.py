@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import io
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -130,7 +131,13 @@ def test_a_user_config_that_disappears_is_emptied() -> None:
     assert with_cleared_user_config(replaced, running) == replaced, "its deployments may have other names"
 
 
-def test_the_code_version_follows_the_sources_and_replaces_replicas(tmp_path: Any) -> None:
+def test_the_code_version_follows_the_sources_and_replaces_replicas(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(code_version.VARIABLE, raising=False)
+    assert code_version.present() == code_version.of_sources()
+    monkeypatch.setenv(code_version.VARIABLE, "image-7")
+    assert code_version.present() == "image-7"
     (tmp_path / "a.py").write_text("x = 1")
     first = code_version.of_sources(tmp_path)
     (tmp_path / "__pycache__").mkdir()
