@@ -7,7 +7,8 @@ file before it becomes the real HAProxy, because the template
 - makes the admin socket world-writable: it becomes the owner's;
 - answers its own 502/503/504 as a plain-text 500: they become our JSON envelope, with the true status;
 - lets Serve's own plain-text answers pass (its fallback proxy lost the replica, say): they become our envelope too;
-- answers 404 to everything until it knows its first route, as after a restart: it becomes a 503 with `Retry-After`;
+- answers 404 to a path whose route it does not know yet, as after a restart: it becomes a 503 with `Retry-After`. Once
+  the front has its route, `/`, that answers for every path that no service owns;
 - keeps and shares server connections, and when one that served before dies with a request on it, closes the client's
   without any answer: only the backends in `SENSORIUM_EDGE_REUSE` (default `embedding`: many tiny requests, which
   HAProxy can send again from its buffer) keep that; the others get a connection of their own for each request;
@@ -33,7 +34,6 @@ from deployments.launch import haproxy_log
 #: (status, reason, code, message): HAProxy's own answers when no replica gave one.
 ANSWERS = (
     (400, "Bad Request", "invalid_input", "this is not a valid HTTP request, or its headers exceed 16 KB"),
-    (404, "Not Found", "not_found", "there is no service at this path; /-/routes lists those that are"),
     (408, "Request Timeout", "request_timeout", "the request's headers took longer than 30 s to arrive"),
     (502, "Bad Gateway", "replica_lost", "the replica that ran this request died or broke; send it again"),
     (503, "Service Unavailable", "unavailable", "no replica of this service is ready; try again"),
@@ -41,7 +41,8 @@ ANSWERS = (
 )
 
 #: What Serve itself answers in plain text, and which of `ANSWERS` takes its place. Our services answer JSON only.
-PLAIN_TEXT = ((400, 400), (404, 404), (408, 504), (500, 502), (503, 503))
+#: 404: its fallback proxy has not heard of the route yet.
+PLAIN_TEXT = ((400, 400), (404, 503), (408, 504), (500, 502), (503, 503))
 
 _IS_PLAIN = "res.hdr(content-type) -m beg text/plain"
 
@@ -69,10 +70,9 @@ def tighten(config: str, folder: str, admin_host: str = "127.0.0.1", reuse: froz
         lambda found: found[1] + "".join(f"    {line}\n" for line in _application(found[2] in backends)),
         _without_ours(config),
     )
-    unrouted = 404 if "\n    use_backend " in config else 503
     config = re.sub(
         r"(?m)^(backend default_backend\n)\s*http-request return .*\n",
-        rf"\g<1>    http-request return status {unrouted} default-errorfiles\n",
+        r"\g<1>    http-request return status 503 default-errorfiles\n",
         config,
     )
     drop = "    http-request del-header x-request-timeout-seconds\n"

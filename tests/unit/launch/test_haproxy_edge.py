@@ -62,11 +62,9 @@ def test_only_named_applications_share_server_connections(tightened: str) -> Non
     assert "option http-server-close\n    http-reuse never" in sections["http-ocr"]
 
 
-def test_until_the_first_route_is_known_every_path_is_unavailable(tightened: str, tmp_path: Path) -> None:
-    known = "backend default_backend\n    http-request return status 404 default-errorfiles\n"
-    assert known in tightened
-    empty = "".join(line for line in CONFIG.splitlines(keepends=True) if "use_backend" not in line)
-    assert known.replace("404", "503") in tighten(empty.format(folder=tmp_path), str(tmp_path))
+def test_a_path_without_a_route_is_unavailable_and_old_clients_try_again(tightened: str) -> None:
+    assert "backend default_backend\n    http-request return status 503 default-errorfiles\n" in tightened
+    assert "return status 503 default-errorfiles if { status 404 }" in tightened
 
 
 def test_a_client_cannot_set_the_servers_timeout(tightened: str) -> None:
