@@ -105,7 +105,12 @@ def _changes(before: dict[str, Any], after: dict[str, Any]) -> Iterator[Change]:
 
 
 def _system_changes(running: dict[str, Any], goal: dict[str, Any]) -> Iterator[Change]:
-    """Keys outside `applications` that the goal names; what it does not name, it leaves as it is."""
+    """Keys outside `applications` that the goal names; what it does not name, it leaves as it is.
+
+    None where Serve is not up yet: it starts with what the goal says.
+    """
+    if "proxy_location" not in running:
+        return
     for key in (key for key in goal if key != "applications"):
         effect = Effect.NEXT_START if key in START_KEYS else Effect.IN_PLACE
         for path, old, new in _differences(running.get(key, MISSING), goal[key], (key,)):

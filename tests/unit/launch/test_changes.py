@@ -99,9 +99,13 @@ def test_applications_come_and_go() -> None:
 
 def test_what_only_a_new_start_takes_is_no_change() -> None:
     later = normal({**copy.deepcopy(CONFIG), "http_options": {"host": "0.0.0.0", "port": 8000}})
-    found = plan({**normal(CONFIG), "target_capacity": None}, later)
+    running = {**normal(CONFIG), "proxy_location": "HeadOnly", "target_capacity": None}
+    found = plan(running, later)
     assert found.is_empty
     assert [(change.path, change.effect) for change in found.system] == [("http_options.host", Effect.NEXT_START)]
+    first = plan({"applications": []}, later)
+    assert first.system == (), "Serve starts with them"
+    assert [item.kind for item in first.applications] == ["added"]
 
 
 def test_what_serve_tells_back_is_no_change() -> None:
