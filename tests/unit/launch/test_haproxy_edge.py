@@ -46,7 +46,7 @@ listen stats
 @pytest.fixture
 def tightened(tmp_path: Path) -> str:
     write_answers(tmp_path)
-    return tighten(CONFIG.format(folder=tmp_path), str(tmp_path), reuse=frozenset({"embedding"}))
+    return tighten(CONFIG.format(folder=tmp_path), str(tmp_path))
 
 
 def test_nothing_but_the_http_face_listens_beyond_loopback(tightened: str) -> None:
@@ -55,11 +55,11 @@ def test_nothing_but_the_http_face_listens_beyond_loopback(tightened: str) -> No
     assert "mode 600" in tightened
 
 
-def test_only_named_applications_share_server_connections(tightened: str) -> None:
+def test_every_request_has_a_server_connection_of_its_own(tightened: str) -> None:
     sections = {part.split("\n")[0]: part for part in tightened.split("backend ")}
-    assert "http-reuse always" in sections["http-embedding"]
-    assert "option http-server-close" not in sections["http-embedding"]
-    assert "option http-server-close\n    http-reuse never" in sections["http-ocr"]
+    for name in ("http-embedding", "http-ocr"):
+        assert "option http-server-close\n    http-reuse never" in sections[name]
+    assert "http-reuse always" not in tightened
 
 
 def test_a_path_without_a_route_is_unavailable_and_old_clients_try_again(tightened: str) -> None:
@@ -73,7 +73,7 @@ def test_a_client_cannot_set_the_servers_timeout(tightened: str) -> None:
 
 
 def test_twice_is_once(tightened: str, tmp_path: Path) -> None:
-    assert tighten(tightened, str(tmp_path), reuse=frozenset({"embedding"})) == tightened
+    assert tighten(tightened, str(tmp_path)) == tightened
 
 
 def test_haproxy_itself_accepts_it(tightened: str, tmp_path: Path) -> None:
