@@ -74,5 +74,6 @@ def read(path: Path, host: str, port: int) -> dict[str, Any]:
 
 
 def services(config: dict[str, Any]) -> dict[str, str]:
-    """Application name -> route prefix, in the order of the file."""
-    return {application["name"]: application["route_prefix"] for application in config["applications"]}
+    """Application name -> route prefix, in the order of the file; without those that have no HTTP (`null`)."""
+    prefixes = {application["name"]: application.get("route_prefix", "/") for application in config["applications"]}
+    return {name: prefix for name, prefix in prefixes.items() if prefix is not None}

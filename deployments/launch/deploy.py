@@ -54,7 +54,10 @@ def deploy(
     wanted = running_config.with_cleared_user_config(wanted, running)
     planned = plan(running, wanted)
     _show(planned, goal, destination, console)
-    if planned.is_empty or dry_run:
+    if dry_run:
+        return False
+    if planned.is_empty:
+        _follow(destination, wanted, timeout_s, console)  # it may run, and still not be healthy
         return False
     if not confirm():
         console.print("Nothing was changed.")
@@ -133,10 +136,17 @@ def _gone_back(
 
 
 def _follow(destination: Destination, goal: dict[str, Any], timeout_s: float, console: Console) -> None:
-    """Until replicas are healthy and, where it can be tried from here, until each path answers."""
+    """Until replicas are healthy and, where it can be tried from here, until each path answers.
+
+    Raises:
+        NotHealthy, Superseded: as `rollout.await_healthy`.
+    """
     rollout_view.follow(console, destination, goal, timeout_s)
     if destination.instance:
-        readiness.await_ready(destination.instance, serve_config.services(goal), timeout_s, lambda _: None)
+        try:
+            readiness.await_ready(destination.instance, serve_config.services(goal), timeout_s, lambda _: None)
+        except LaunchFailed as error:
+            raise NotHealthy(str(error)) from error
 
 
 def _show(planned: Plan, goal: Goal, destination: Destination, console: Console) -> None:
