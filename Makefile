@@ -39,6 +39,7 @@ test-unit: install ## the tests that start no Ray
 
 test-cluster: install ## several Ray nodes on this machine: autoscaling, GPU shares, what fails when something dies
 	@$(BIN)/pytest tests/cluster -m cluster $(PYTEST_ARGS)
+	@$(BIN)/pytest tests/serve -m cluster $(PYTEST_ARGS)
 
 check: install ## format, lint, types, import arrows
 	@$(BIN)/ruff format --check .
