@@ -20,6 +20,7 @@ from deployments.local_container_service import local_client
 from deployments.ocr.backends.rapidocr_openvino import RapidOcrOptions
 from deployments.ocr.loading import OcrConfig
 from tests.unit.cli.conftest import SAMPLES, Run
+from tests.unit.client.real_server import KEY, RealServer
 from training.rendering.crop import render_crop
 from training.rendering.styles import PAINTED
 
@@ -87,32 +88,36 @@ def test_here_a_folder_becomes_a_table(run: Run, folder: Path, tmp_path: Path, r
     assert ran.status == 1
 
 
-@pytest.mark.parametrize("suffix", [".csv", ".txt"])
-def test_readers_side_by_side(run: Run, folder: Path, tmp_path: Path, suffix: str, real_models: None) -> None:
-    output = tmp_path / f"results{suffix}"
+def test_readers_side_by_side(run: Run, folder: Path, tmp_path: Path, real_models: None) -> None:
+    output = tmp_path / "results.csv"
     ran = run("container", folder, "-o", output, "--compare", "base, ocr", "--here")
     lines = ran.out.splitlines()
     assert lines[1].startswith("ocr: 2 of 4 pictures have a number")
     assert lines[2] == "all agree on 1 of 4 pictures"
-    if suffix == ".csv":
-        rows = rows_of(output)
-        assert [row["ocr number"] for row in rows] == ["CSQU3054383", "CSQU3054383", "", ""]
-        assert rows[1]["base number"] == "CSQU3054383"
-        assert [row["agree"] for row in rows] == ["false", "true", "false", "false"]
-    else:
-        text = output.read_text()
-        assert "b crop.PNG\n  base: CSQU3054383" in text
-        assert "c receipt.png\n  base: -\n  ocr:  -" in text
+    rows = rows_of(output)
+    assert [row["ocr number"] for row in rows] == ["CSQU3054383", "CSQU3054383", "", ""]
+    assert rows[1]["base number"] == "CSQU3054383"
+    assert [row["agree"] for row in rows] == ["false", "true", "false", "false"]
+
+
+def test_a_text_file_as_the_old_script_wrote_it(run: Run, tmp_path: Path) -> None:
+    shutil.copy(CONTAINER, tmp_path / "a.png")
+    output = tmp_path / "results.txt"
+    ran = run("container", tmp_path, "-o", output, "--compare", "ocr")
+    assert output.read_text().startswith("a.png\n  ocr:  CSQU3054383  22G1  ")
+    assert ran.out == "ocr: 1 of 1 pictures have a number, 1 certain, 0 failed\n"
+    assert ran.err == f"wrote {output}\n"
 
 
 def test_where_no_server_was_named_and_none_runs_the_models_are_loaded_here(
-    run: Run, monkeypatch: pytest.MonkeyPatch, real_models: None
+    run: Run, monkeypatch: pytest.MonkeyPatch, server: RealServer
 ) -> None:
+    monkeypatch.setattr(local_container_service, "local_client", lambda: AsyncSensorium(server.url, KEY))
     named = run("container", CONTAINER, "--url", "http://127.0.0.1:9")
     assert (named.status, named.out) == (3, "")
     monkeypatch.delenv("SENSORIUM_URL")
     monkeypatch.setattr(cli_server, "DEFAULT_URL", "http://127.0.0.1:9")
-    ran = run("container", CONTAINER)
+    ran = run("container", CONTAINER, "--compare", "ocr")
     assert json.loads(ran.out)["numbers"][0]["number"] == "CSQU3054383"
     assert "no server is running: the models are loaded in this process" in ran.err
 

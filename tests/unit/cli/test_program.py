@@ -9,7 +9,9 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.main import get_command
@@ -49,6 +51,15 @@ def test_help_has_an_example_and_the_exit_statuses(verb: str) -> None:
     assert re.search(rf"sensorium {verb}\b", epilog)
     assert "3 no server that can answer" in epilog
     assert command.help
+
+
+def test_every_verb_shows_an_example() -> None:
+    def commands(group: Any) -> Iterator[Any]:
+        for command in group.commands.values():
+            yield from commands(command) if hasattr(command, "commands") else [command]
+
+    without = [one.name for one in commands(get_command(cli.app)) if "xample" not in f"{one.help} {one.epilog}"]
+    assert without == []
 
 
 def test_help_and_version() -> None:

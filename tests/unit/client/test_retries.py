@@ -125,6 +125,14 @@ def test_what_breaks_the_server_is_not_sent_for_ever(kind: Kind) -> None:
     assert (raised.value.code, raised.value.attempts, len(server.seen)) == ("engine_failed", 3, 3)
 
 
+@pytest.mark.parametrize("code", ["backend_missing", "weights_missing"])
+def test_what_only_an_installation_mends_is_not_waited_for(kind: Kind, code: str) -> None:
+    with ScriptedServer(error(503, code)) as server:
+        with pytest.raises(RetryableError) as caught:
+            send(kind, server.url, ocr.extract(b"x", language="korean"))
+    assert (len(server.seen), caught.value.code, caught.value.attempts) == (1, code, 1)
+
+
 def test_the_last_failure_is_raised_with_what_the_server_said(kind: Kind) -> None:
     script = (error(500, "internal"), error(500, "engine_failed"))
     with ScriptedServer(*script) as server, pytest.raises(RetryableError) as raised:
