@@ -127,9 +127,8 @@ def test_what_breaks_the_server_is_not_sent_for_ever(kind: Kind) -> None:
 
 @pytest.mark.parametrize("code", ["backend_missing", "weights_missing"])
 def test_what_only_an_installation_mends_is_not_waited_for(kind: Kind, code: str) -> None:
-    with ScriptedServer(error(503, code)) as server:
-        with pytest.raises(RetryableError) as caught:
-            send(kind, server.url, ocr.extract(b"x", language="korean"))
+    with ScriptedServer(error(503, code)) as server, pytest.raises(RetryableError) as caught:
+        send(kind, server.url, ocr.extract(b"x", language="korean"))
     assert (len(server.seen), caught.value.code, caught.value.attempts) == (1, code, 1)
 
 
