@@ -36,7 +36,7 @@ class AsyncOcr(_AsyncService, AsyncTaskCalls[BatchExtraction]):
     execution = awaiting(ocr.execution)
     executions = awaiting(ocr.executions)
     submit_batch = awaiting_submission(ocr.extract_batch, task_kinds.OCR)
-    kind = task_kinds.OCR
+    _kind = task_kinds.OCR
 
     async def iterate_executions(self, **conditions: Any) -> AsyncIterator[ExecutionSummary]:
         """All stored executions that meet the `conditions` of `executions`, newest first, a page at a time."""
@@ -73,7 +73,7 @@ class AsyncSpeech(_AsyncService, AsyncTaskCalls[Transcripts]):
     transcribe = awaiting(speech.transcribe)
     subtitles = awaiting(speech.subtitles)
     submit_batch = awaiting_submission(transcribe_batch, task_kinds.SPEECH)
-    kind = task_kinds.SPEECH
+    _kind = task_kinds.SPEECH
 
 
 class AsyncContainerNumber(_AsyncService, AsyncTaskCalls[ContainerNumbers]):
@@ -82,7 +82,7 @@ class AsyncContainerNumber(_AsyncService, AsyncTaskCalls[ContainerNumbers]):
     read = awaiting(container_number.read)
     adapters = awaiting(container_number.adapters)
     submit_batch = awaiting_submission(container_number.read, task_kinds.CONTAINER_NUMBER)
-    kind = task_kinds.CONTAINER_NUMBER
+    _kind = task_kinds.CONTAINER_NUMBER
 
 
 class AsyncSensorium:

@@ -72,21 +72,26 @@ class AsyncTask(Generic[ResultsT]):
 class AsyncTaskCalls(Generic[ResultsT]):
     """As `TaskCalls`."""
 
-    kind: TaskKind[ResultsT]
+    _kind: TaskKind[ResultsT]
 
     def task(self: Any, task_id: str) -> AsyncTask[ResultsT]:
         """A task that was submitted before, by whomever."""
-        return AsyncTask(self, self.kind, task_id)
+        return AsyncTask(self, self._kind, task_id)
 
     async def tasks(
         self: Any, *, state: TaskState | None = None, limit: int | None = None, cursor: str | None = None
     ) -> TaskPage:
-        """As of `TaskCalls`."""
-        page: TaskPage = await self.send(self.kind.tasks(state, limit, cursor))
+        """A page of the service's tasks, newest first.
+
+        Args:
+            limit: of one page, 1 to 200; 50 by default.
+            cursor: `next_cursor` of the page before.
+        """
+        page: TaskPage = await self.send(self._kind.tasks(state, limit, cursor))
         return page
 
     async def iterate_tasks(self, state: TaskState | None = None) -> AsyncIterator[TaskStatus]:
-        """As of `TaskCalls`."""
+        """All of the service's tasks, newest first, a page at a time."""
         cursor: str | None = None
         while True:
             page = await self.tasks(state=state, cursor=cursor)

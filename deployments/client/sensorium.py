@@ -36,7 +36,7 @@ class Ocr(_Service, TaskCalls[BatchExtraction]):
     execution = sending(ocr.execution)
     executions = sending(ocr.executions)
     submit_batch = submitting(ocr.extract_batch, task_kinds.OCR)
-    kind = task_kinds.OCR
+    _kind = task_kinds.OCR
 
     def iterate_executions(self, **conditions: Any) -> Iterator[ExecutionSummary]:
         """All stored executions that meet the `conditions` of `executions`, newest first, a page at a time."""
@@ -70,7 +70,7 @@ class Speech(_Service, TaskCalls[Transcripts]):
     transcribe = sending(speech.transcribe)
     subtitles = sending(speech.subtitles)
     submit_batch = submitting(transcribe_batch, task_kinds.SPEECH)
-    kind = task_kinds.SPEECH
+    _kind = task_kinds.SPEECH
 
 
 class ContainerNumber(_Service, TaskCalls[ContainerNumbers]):
@@ -79,7 +79,7 @@ class ContainerNumber(_Service, TaskCalls[ContainerNumbers]):
     read = sending(container_number.read)
     adapters = sending(container_number.adapters)
     submit_batch = submitting(container_number.read, task_kinds.CONTAINER_NUMBER)
-    kind = task_kinds.CONTAINER_NUMBER
+    _kind = task_kinds.CONTAINER_NUMBER
 
 
 class Sensorium:

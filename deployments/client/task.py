@@ -83,11 +83,11 @@ class Task(Generic[ResultsT]):
 class TaskCalls(Generic[ResultsT]):
     """What every service that takes tasks has beside `submit_batch`."""
 
-    kind: TaskKind[ResultsT]
+    _kind: TaskKind[ResultsT]
 
     def task(self: Any, task_id: str) -> Task[ResultsT]:
         """A task that was submitted before, by whomever."""
-        return Task(self, self.kind, task_id)
+        return Task(self, self._kind, task_id)
 
     def tasks(
         self: Any, *, state: TaskState | None = None, limit: int | None = None, cursor: str | None = None
@@ -98,7 +98,7 @@ class TaskCalls(Generic[ResultsT]):
             limit: of one page, 1 to 200; 50 by default.
             cursor: `next_cursor` of the page before.
         """
-        page: TaskPage = self.send(self.kind.tasks(state, limit, cursor))
+        page: TaskPage = self.send(self._kind.tasks(state, limit, cursor))
         return page
 
     def iterate_tasks(self, state: TaskState | None = None) -> Iterator[TaskStatus]:
