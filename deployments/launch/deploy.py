@@ -14,7 +14,7 @@ from deployments.launch import config as serve_config
 from deployments.launch.changes import Plan, plan
 from deployments.launch.destination import Destination
 from deployments.launch.errors import LaunchFailed
-from deployments.launch.history import Entry, Result, last_healthy, new_entry
+from deployments.launch.history import Result, last_healthy, new_entry
 from deployments.launch.rollout import NotHealthy, of_application
 
 
@@ -62,8 +62,7 @@ def deploy(
     if not confirm():
         console.print("Nothing was changed.")
         return False
-    _write_down_what_runs(destination, running, console)
-    safe = _safe_configuration(destination, details, running)
+    safe = _safe_configuration(destination, details, running, console)
     serve_api.put_config(destination.dashboard_url, wanted)
     try:
         _follow(destination, wanted, timeout_s, console)
@@ -98,14 +97,17 @@ def rollback_goal(destination: Destination, number: int | None, version: str) ->
 
 
 def _safe_configuration(
-    destination: Destination, details: dict[str, Any], running: dict[str, Any]
+    destination: Destination, details: dict[str, Any], running: dict[str, Any], console: Console
 ) -> dict[str, Any] | None:
     """What to put back if the new one fails: what runs, if it is healthy; else the last that was."""
     names = [application["name"] for application in running["applications"]]
     if names and all(of_application(details, name).healthy for name in names):
+        _write_down_what_runs(destination, running, console)
         return running
     entry = last_healthy(destination.history.entries())
-    return None if entry is None else _as_put(entry)
+    if entry is None:
+        return None
+    return running_config.normal(code_version.stamped(entry.config, entry.code_version))
 
 
 def _gone_back(
@@ -159,8 +161,6 @@ def _show(planned: Plan, goal: Goal, destination: Destination, console: Console)
 
 def _write_down_what_runs(destination: Destination, running: dict[str, Any], console: Console) -> None:
     """If what runs came there by other means, such as `serve deploy`, keep it, so that one can go back to it."""
-    if not running["applications"]:
-        return
     plain = code_version.unstamped(running)
     last = last_healthy(destination.history.entries())
     if last is None or not running_config.same_applications(code_version.unstamped(last.config), plain):
@@ -181,10 +181,6 @@ def _keep(destination: Destination, console: Console, **fields: Any) -> None:
         destination.history.add(new_entry(destination.history, **fields))
     except LaunchFailed as error:  # the services matter more
         console.print(f"[yellow]not in the history:[/] {error}", highlight=False)
-
-
-def _as_put(entry: Entry) -> dict[str, Any]:
-    return running_config.normal(code_version.stamped(entry.config, entry.code_version))
 
 
 def _first_line(text: str) -> str:
