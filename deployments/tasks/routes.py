@@ -71,9 +71,10 @@ def build_task_router(
     @router.post("", status_code=202, response_model=TaskSummary, openapi_extra=face.body)
     async def submit(request: Request, key: Annotated[str | None, _KEY] = None) -> Response:
         """Accept a batch to be worked off after this call; `Location` says where its results will be."""
+        tasks = opened()
         async with face.read(request, settings.max_items) as submission:
             await asyncio.to_thread(_check_paths, submission, face.policy)
-            task, _ = await opened().submit(submission, current_request_id(), key)
+            task, _ = await tasks.submit(submission, current_request_id(), key)
         if worker is not None:
             worker.wake()
         location = f"{request.scope.get('root_path', '')}/tasks/{task.id}"

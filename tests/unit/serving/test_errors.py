@@ -32,3 +32,10 @@ def test_codes_are_distinct_and_in_the_drawn_tree() -> None:
 def test_kinds_can_be_caught_by_their_family() -> None:
     assert isinstance(InputTooLarge("x"), errors.InvalidInput)
     assert issubclass(errors.Overloaded, Unavailable)
+
+
+@pytest.mark.parametrize("kind", TREE, ids=lambda kind: kind.__name__)
+def test_an_error_is_rebuilt_from_its_code(kind: type[SensoriumError]) -> None:
+    again = errors.rebuilt(kind.code, "send less")
+    assert (type(again), again.message) == (kind, "send less")
+    assert type(errors.rebuilt("of a newer version", "?")) is SensoriumError
