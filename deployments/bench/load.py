@@ -10,7 +10,7 @@ import asyncio
 import ssl
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -65,12 +65,12 @@ async def load(
     requests: Sequence[bytes],
     clients: int,
     seconds: float,
-    answered: Callable[[], None] = lambda: None,
+    patience_s: float = 60.0,
 ) -> LoadResult:
     """As `run`, inside a loop; a connection that breaks is opened again.
 
     Args:
-        answered: called after each request.
+        patience_s: for answers that are still out at the end; those that do not come by then are failures.
     """
     latencies: list[float] = []
     failures: list[str] = []
@@ -92,7 +92,6 @@ async def load(
                             latencies.append(time.perf_counter() - sent)
                         else:
                             failures.append(status)
-                        answered()
                         if closing:
                             break
                 finally:
@@ -101,7 +100,14 @@ async def load(
                 failures.append(f"{type(error).__name__}: {error}")
                 await asyncio.sleep(_PAUSE_S)
 
-    await asyncio.gather(*(client(number) for number in range(clients)))
+    tasks = [asyncio.create_task(client(number)) for number in range(clients)]
+    done, late = await asyncio.wait(tasks, timeout=seconds + patience_s)
+    for task in late:
+        task.cancel()
+        failures.append(f"no answer {patience_s:g} s after the end")
+    await asyncio.gather(*late, return_exceptions=True)
+    for task in done:
+        task.result()
     return LoadResult(len(latencies), time.perf_counter() - began, tuple(latencies), tuple(failures))
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from deployments.bench.load import request_bytes
+from deployments.bench.load import load, request_bytes
 from deployments.bench.load import run as run_load
 from tests.unit.cli.conftest import Run
 from tests.unit.client.real_server import KEY, RealServer
@@ -52,6 +52,13 @@ def test_failures_are_counted_and_cut_connections_opened_again() -> None:
     assert result.requests >= 2
     assert [failure.split(":")[0] for failure in result.failures] == ["HTTP/1.1 503 Reason", "IncompleteReadError"]
     assert {seen.headers["authorization"] for seen in server.seen} == {f"Bearer {KEY}"}
+
+
+async def test_a_server_that_hangs_is_not_waited_for_for_ever() -> None:
+    with ScriptedServer(response(200, {})).then_hang() as server:
+        result = await load(server.url, [request_bytes(f"{server.url}/x", b"{}")], 2, 0.2, patience_s=0.3)
+    assert result.requests == 1
+    assert result.failures == ("no answer 0.3 s after the end",) * 2
 
 
 def test_nobody_there_is_a_failure_a_pause_not_thousands() -> None:
