@@ -42,7 +42,7 @@ def deploy(
     config: Annotated[Path, typer.Argument(help="Serve configuration, e.g. ray_configs/gpu.yaml.")],
     address: Address = "",
     yes: Yes = False,
-    dry_run: Annotated[bool, typer.Option(help="Show what would change, and stop.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change, and stop.")] = False,
     timeout: Timeout = 300,
     code_version: Code = "",
 ) -> None:
@@ -62,7 +62,7 @@ def rollback(
     to: Annotated[int, typer.Option(help="Number in `sensorium history`; without it, the one before.")] = 0,
     address: Address = "",
     yes: Yes = False,
-    dry_run: Annotated[bool, typer.Option(help="Show what would change, and stop.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change, and stop.")] = False,
     timeout: Timeout = 300,
     code_version: Code = "",
 ) -> None:
@@ -102,7 +102,9 @@ def _deploy(destination: Destination, goal: Goal, yes: bool, dry_run: bool, time
 def status(
     address: Address = "",
     as_json: Annotated[bool, typer.Option("--json", help="Everything, for programs.")] = False,
-    watch: Annotated[bool, typer.Option(help="Refresh until interrupted; figures of the last half minute.")] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Refresh until interrupted; figures of the last half minute.")
+    ] = False,
     every: Annotated[float, typer.Option(min=0.5, help="Seconds between refreshes.")] = 5,
 ) -> None:
     """Show replicas, queue, rate, latency, errors, batches and memory; exit status 1 unless all services run."""
