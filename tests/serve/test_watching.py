@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 import subprocess
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,7 +42,7 @@ def _load(client: httpx.Client) -> None:
         assert client.post("/embedding/api/v1/embed", json={"text": ""}).status_code == 422
         assert client.post("/speech/transcribe", files={"file": gate}).status_code == 200
         picture = (SAMPLES / "container.png").read_bytes()
-        assert client.post("/container-number/read", files={"files": picture}).json()["images"][0]["numbers"]
+        assert client.post("/container-number/read", files={"files": picture}).json()["results"][0]["numbers"]
         assert client.get("/nothing").status_code == 404
 
 
@@ -215,7 +216,7 @@ def test_an_id_leads_from_haproxys_log_to_the_database(client: httpx.Client, clu
     assert haproxy["ms"] + 1 >= replica["ms"]
     with sqlite3.connect(cluster.home / "ocr.sqlite3") as database:
         rows = database.execute("SELECT id FROM ocr_executions WHERE request_id = ?", (request_id,)).fetchall()
-    assert [row[0] for row in rows] == [answer.json()["execution_id"]]
+    assert [uuid.UUID(row[0]) for row in rows] == [uuid.UUID(answer.json()["execution_id"])]
 
 
 def test_a_line_break_in_an_id_goes_no_further(cluster: Cluster) -> None:
