@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from deployments import cli_bench, cli_bulk, cli_container, cli_deploy, cli_embedding, cli_ocr, cli_speech, cli_training
-from deployments.cli_exit import EXIT_STATUSES, complain, epilog, known_failure, leave_broken_pipe
+from deployments.cli_exit import EXIT_STATUSES, complain, epilog, known_failure, writing_to_stdout
 
 USE, RUN, MAKE = "Use a server", "Run a server", "Whole folders and training"
 
@@ -98,25 +98,17 @@ def logs(
 def main() -> None:
     """Entry point: a failure that has a name is one line on stderr and an exit status, see `cli_exit`."""
     try:
-        app()
-    except BrokenPipeError:
-        leave_broken_pipe()
+        try:
+            app()
+        finally:
+            with writing_to_stdout():  # here, because what fails when Python does it at its end is a traceback
+                sys.stdout.flush()
     except Exception as error:
         failure = known_failure(error)
         if failure is None:
             raise
         complain(failure.message)
         sys.exit(failure.status)
-    finally:
-        _flush()
-
-
-def _flush() -> None:
-    """Here, because a reader that has gone is a traceback when Python does it at its end."""
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        leave_broken_pipe()
 
 
 if __name__ == "__main__":

@@ -58,13 +58,14 @@ async def for_each(
             for item, task in zip(items, tasks, strict=True):
                 try:
                     reply = await task
-                    show(item, reply)
                 except (ValueError, OSError, ClientError) as error:
                     failed += 1
                     reason = _reason(error)
                     complain(f"{name(item)}: {reason}")
                     if lost is not None:
                         lost(item, reason)
+                else:
+                    show(item, reply)
                 advance()
     finally:
         for task in tasks:

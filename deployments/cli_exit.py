@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 FAILED = 1
 USAGE = 2
@@ -70,10 +72,26 @@ def known_failure(error: Exception) -> CommandFailed | None:
     return CommandFailed(error.message) if isinstance(error, SensoriumError) else None
 
 
-def leave_broken_pipe() -> None:
-    """Exit after the reader of stdout has gone; what is still buffered is dropped without a word."""
+@contextmanager
+def writing_to_stdout() -> Iterator[None]:
+    """
+    Raises:
+        SystemExit: whoever read stdout has gone; what is still buffered is dropped without a word.
+        CommandFailed: it cannot be written to, because the disk is full, say.
+    """
+    try:
+        yield
+    except BrokenPipeError:
+        _drop_output()
+        sys.exit(BROKEN_PIPE)
+    except OSError as error:
+        _drop_output()
+        raise CommandFailed(f"cannot write the output: {error.strerror or error}") from error
+
+
+def _drop_output() -> None:
+    """Else Python tries it again at its end, and says so."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    sys.exit(BROKEN_PIPE)
 
 
 def _missing_module(error: ModuleNotFoundError) -> CommandFailed | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from deployments.cli_exit import leave_broken_pipe, printable
+from deployments.cli_exit import printable, writing_to_stdout
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -52,22 +52,18 @@ class Output:
         """`text` and a line end; what a terminal would take as a command is made harmless there.
 
         Raises:
-            SystemExit: whoever read stdout has gone.
+            SystemExit, CommandFailed: as of `writing_to_stdout`.
         """
-        try:
+        with writing_to_stdout():
             if self.terminal:
                 self.console.print(printable(text), markup=False, soft_wrap=True)
             else:
                 sys.stdout.write(text + "\n")
                 sys.stdout.flush()
-        except BrokenPipeError:
-            leave_broken_pipe()
 
     def show(self, *what: RenderableType) -> None:
         """Tables and the like. Raises as of `text`."""
         from rich.console import Group
 
-        try:
+        with writing_to_stdout():
             self.console.print(Group(*what))
-        except BrokenPipeError:
-            leave_broken_pipe()

@@ -77,6 +77,13 @@ def test_a_reader_that_leaves_is_no_traceback() -> None:
     assert (ran.returncode, ran.stderr) == (141, "")
 
 
+def test_a_full_disk_is_one_line() -> None:
+    ran = subprocess.run(
+        f"{PROGRAM} embed one two > /dev/full", shell=True, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (ran.returncode, ran.stderr) == (1, "sensorium: cannot write the output: No space left on device\n")
+
+
 def test_ctrl_c_is_quiet_and_status_130() -> None:
     ready = response(200, {"service": "ocr", "status": "ready"})
     with ScriptedServer(ready).then_hang() as server:
