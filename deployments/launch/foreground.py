@@ -11,7 +11,7 @@ from typing import NoReturn
 import httpx
 from rich.console import Console
 
-from deployments.launch import instance, serve_api, token
+from deployments.launch import instance, serve_api
 from deployments.launch.errors import LaunchFailed
 from deployments.launch.serve import serve
 
@@ -49,11 +49,18 @@ def serve_in_foreground(config_path: Path, host: str, port: int, timeout_s: floa
 
 
 def _drain(started: instance.Instance, console: Console) -> None:
-    """Let Serve finish the requests it has; it takes no new ones meanwhile."""
+    """Take the applications away, which lets replicas finish what they have. Serve's own shutdown would begin with
+    HAProxy, and so with the clients' connections."""
+    deadline = time.monotonic() + DRAIN_S
     try:
-        httpx.delete(started.dashboard_url + serve_api.PATH, headers=token.headers(), timeout=DRAIN_S)
-    except httpx.TransportError as error:
-        console.print(f"Not everything was finished within {DRAIN_S:g} s ({type(error).__name__}).")
+        serve_api.put_config(started.dashboard_url, {"applications": []})
+        while serve_api.get_details(started.dashboard_url).get("applications"):
+            if time.monotonic() > deadline:
+                console.print(f"Not everything was finished within {DRAIN_S:g} s.")
+                return
+            time.sleep(0.3)
+    except (LaunchFailed, httpx.HTTPError) as error:
+        console.print(f"Nothing to wait for: {error}")
 
 
 def _ask_to_stop(number: int, frame: FrameType | None) -> NoReturn:
