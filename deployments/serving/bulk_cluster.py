@@ -40,6 +40,10 @@ class Cluster:
     """A connection to the cluster that `RAY_ADDRESS` names, else a Ray of this process's own; closed again."""
 
     def __enter__(self) -> None:
+        # Read when Ray is imported. The first is Ray's default, which it warns about where nobody named it; the second
+        # keeps Ray's C++ side from writing notes on its own restarts (ray-project/ray#53727) into the progress bar.
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
+        os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
         import ray
 
         self._ours = not ray.is_initialized()

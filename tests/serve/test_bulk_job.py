@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -22,13 +23,19 @@ from PIL import Image, ImageDraw
 from tests.bulk.conftest import read_rows
 from tests.serve.conftest import ROOT, Cluster
 
-PNG = b"\x89PNG\r\n\x1a\n"
+
+def _gigantic(page: bytes) -> bytes:
+    """A PNG whose header claims 2^60 pixels."""
+    header = b"IHDR" + (2**30).to_bytes(4, "big") * 2 + page[24:29]
+    return page[:12] + header + zlib.crc32(header).to_bytes(4, "big") + page[33:]
+
+
 BROKEN: tuple[tuple[str, Callable[[bytes], bytes]], ...] = (
     ("png", lambda page: b""),
     ("png", lambda page: page[: len(page) // 2]),
     ("pdf", lambda page: b"%PDF-1.7 and nothing else"),
     ("jpg", lambda page: "사진이 아닙니다".encode()),
-    ("bmp", lambda page: page[:16] + (2**30).to_bytes(4, "big") * 2 + page[24:]),  # claims 2^60 pixels
+    ("bmp", _gigantic),
 )
 ENGLISH = json.dumps({"language": "en"})
 
@@ -118,6 +125,7 @@ def test_a_job_writes_what_the_service_answers(
     assert sorted(row["path"] for row in rows) == sorted(str(file) for file in source.iterdir())
     found: dict[str, tuple[Any, Any]] = {row["path"]: (row["text"], row["error_code"]) for row in rows}
     assert sum(code is not None for _, code in found.values()) == broken
+    assert {code for _, code in found.values()} == {None, "invalid_input", "unsupported_media", "input_too_large"}
     with ThreadPoolExecutor(4) as pool:
         files = sorted(source.iterdir())
         online = dict(zip(map(str, files), pool.map(lambda file: _online(client, file), files), strict=True))
