@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from deployments.ocr.call_body import CallBody, too_many_files
+from deployments.ocr.call_body import too_many_files
 from deployments.ocr.extraction import ImageJob
 from deployments.ocr.image_inputs import PendingImage, base64_image, stored_image, uploaded_image
 from deployments.ocr.limits import OcrLimits
 from deployments.ocr.request_models import ExtractTextBatchFields, parse_fields
 from deployments.serving.errors import InvalidInput
+from deployments.web.form_or_json import Body
 
 
-def batch_jobs(body: CallBody, limits: OcrLimits, request_id: str) -> list[ImageJob]:
+def batch_jobs(body: Body, limits: OcrLimits, request_id: str) -> list[ImageJob]:
     """
     Raises:
         InvalidInput: a field is wrong, there are no images, or images of several kinds, whose order is not known.
@@ -30,7 +31,7 @@ def batch_jobs(body: CallBody, limits: OcrLimits, request_id: str) -> list[Image
     ]
 
 
-def _batch_images(body: CallBody, fields: ExtractTextBatchFields, limits: OcrLimits) -> list[PendingImage]:
+def _batch_images(body: Body, fields: ExtractTextBatchFields, limits: OcrLimits) -> list[PendingImage]:
     kinds: dict[str, list[PendingImage]] = {
         "private_imgs": [stored_image(uri) for uri in fields.private_imgs],
         "files": [uploaded_image(upload, limits.max_file_bytes) for upload in body.uploads],

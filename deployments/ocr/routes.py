@@ -8,7 +8,7 @@ import orjson
 from fastapi import APIRouter, Request, Response
 
 from deployments.ocr.batch_jobs import batch_jobs
-from deployments.ocr.call_body import CallBody, read_body
+from deployments.ocr.call_body import read_body
 from deployments.ocr.execution_routes import build_execution_router
 from deployments.ocr.extraction import ImageJob, OcrRunner, extract
 from deployments.ocr.image_inputs import base64_image, stored_image, uploaded_image
@@ -19,6 +19,7 @@ from deployments.ocr.request_docs import batch_body, single_body
 from deployments.ocr.request_models import ExtractTextFields, parse_fields
 from deployments.ocr.store.execution_store import ExecutionStore
 from deployments.serving.errors import InvalidInput, SensoriumError
+from deployments.web.form_or_json import Body
 from deployments.web.request_id import current_request_id
 
 
@@ -50,7 +51,7 @@ def build_router(runner: OcrRunner, store: ExecutionStore, limits: OcrLimits) ->
     return router
 
 
-def _single_job(body: CallBody, limits: OcrLimits) -> ImageJob:
+def _single_job(body: Body, limits: OcrLimits) -> ImageJob:
     fields = parse_fields(ExtractTextFields, body.values)
     images = [uploaded_image(upload, limits.max_file_bytes) for upload in body.uploads]
     if fields.private_img is not None:

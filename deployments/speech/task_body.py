@@ -7,20 +7,22 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-import orjson
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from starlette.datastructures import FormData, UploadFile
-from starlette.exceptions import HTTPException
+from starlette.datastructures import UploadFile
 from starlette.requests import Request
 
-from deployments.serving.errors import InputTooLarge, InvalidInput, UnsupportedMedia
+from deployments.serving.errors import InvalidInput
 from deployments.speech.formats import ResponseFormat
 from deployments.speech.types import Task
+from deployments.web.form_or_json import BodyShape, form_or_json, too_many
 
-FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
-_UPLOADS = ("files", "file")
-_PATHS = ("paths", "path")
+_SHAPE = BodyShape(
+    uploads=("files", "file"),
+    lists={"paths": "paths", "path": "paths"},
+    unit="recordings",
+    hint="multipart/form-data with `files`, or JSON with `paths`",
+)
 
 
 class TranscribeBatchFields(BaseModel):
@@ -61,59 +63,8 @@ async def read_batch(request: Request, max_items: int) -> AsyncIterator[Transcri
         InputTooLarge: more than `max_items` recordings.
         UnsupportedMedia: neither a form nor JSON.
     """
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind in FORMS:
-        try:
-            # One more than allowed: browsers send an empty part where no file was chosen.
-            form = await request.form(max_files=max_items + 1)
-        except HTTPException as error:
-            if "too many files" in error.detail.lower():
-                raise _too_many(max_items) from error
-            raise InvalidInput(f"the form cannot be read: {error.detail}") from error
-        try:
-            yield _checked(_uploads(form), _form_fields(form), max_items)
-        finally:
-            await form.close()
-    elif kind in ("", "application/json") or kind.endswith("+json"):
-        yield _checked((), _parsed(await request.body(), "the body"), max_items)
-    else:
-        raise UnsupportedMedia(
-            f"the body is {kind[:100]}; send multipart/form-data with `files`, or JSON with `paths`",
-            accepted=[*FORMS, "application/json"],
-        )
-
-
-def _uploads(form: FormData) -> tuple[UploadFile, ...]:
-    return tuple(
-        value
-        for field, value in form.multi_items()
-        if isinstance(value, UploadFile) and field.removesuffix("[]") in _UPLOADS and (value.filename or value.size)
-    )
-
-
-def _form_fields(form: FormData) -> dict[str, Any]:
-    fields: dict[str, Any] = {}
-    for field, value in form.multi_items():
-        name = field.removesuffix("[]")
-        if isinstance(value, UploadFile):
-            continue
-        if name not in _PATHS:
-            fields[name] = value
-        elif value.lstrip().startswith("["):
-            fields.setdefault("paths", []).extend(_parsed(value, "`paths`", list))
-        elif value:
-            fields.setdefault("paths", []).append(value)
-    return fields
-
-
-def _parsed(text: str | bytes, what: str, kind: type = dict) -> Any:
-    try:
-        value = orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        raise InvalidInput(f"{what} is not valid JSON: {error}") from error
-    if not isinstance(value, kind):
-        raise InvalidInput(f"{what} is not a JSON {'object' if kind is dict else 'list'}")
-    return value
+    async with form_or_json(request, _SHAPE, max_items) as body:
+        yield _checked(body.uploads, body.values, max_items)
 
 
 def _checked(uploads: tuple[UploadFile, ...], values: Mapping[str, Any], max_items: int) -> TranscribeBatch:
@@ -131,10 +82,5 @@ def _checked(uploads: tuple[UploadFile, ...], values: Mapping[str, Any], max_ite
             field="files",
         )
     if (count := len(uploads) or len(fields.paths)) > max_items:
-        raise _too_many(max_items, count)
+        raise too_many(max_items, _SHAPE.unit, count)
     return TranscribeBatch(fields, uploads)
-
-
-def _too_many(limit: int, actual: int | None = None) -> InputTooLarge:
-    count = "more recordings" if actual is None else f"{actual} recordings"
-    return InputTooLarge(f"the call has {count}, the limit is {limit}; split it", limit=limit, unit="recordings")

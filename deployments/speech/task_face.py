@@ -12,12 +12,13 @@ from pydantic import BaseModel, Field
 
 from deployments.serving.media import MediaPolicy
 from deployments.speech.loaded_backends import LoadedBackends
-from deployments.speech.task_body import FORMS, TranscribeBatch, TranscribeBatchFields, read_batch
+from deployments.speech.task_body import TranscribeBatch, TranscribeBatchFields, read_batch
 from deployments.speech.types import SpeechLimits
 from deployments.speech.uploads import checked_prompt, recording, spoken_language
 from deployments.speech.wire import TranscribeReply
 from deployments.tasks.routes import TaskFace
 from deployments.tasks.types import Json, NewItem, Submission, Task
+from deployments.web.form_or_json import FORMS
 
 
 class RecordingReply(TranscribeReply):
