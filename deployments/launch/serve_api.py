@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import httpx
@@ -15,10 +16,19 @@ PATH = "/api/serve/applications/"
 def put_config(dashboard_url: str, config: dict[str, Any]) -> None:
     """Make `config` (a Serve configuration) the cluster's goal.
 
+    Sent again where the connection broke: a dashboard that has just started drops some, and twice is as good as once.
+
     Raises:
-        LaunchFailed: Serve refused it, with its reason.
+        LaunchFailed: Serve refused it, with its reason, or the dashboard does not answer.
     """
-    response = httpx.put(dashboard_url + PATH, json=config, headers=token.headers(), timeout=120)
+    for pause_s in (1.0, 3.0, None):
+        try:
+            response = httpx.put(dashboard_url + PATH, json=config, headers=token.headers(), timeout=120)
+            break
+        except httpx.TransportError as error:
+            if pause_s is None:
+                raise LaunchFailed(f"the dashboard at {dashboard_url} took no configuration: {error}") from error
+            time.sleep(pause_s)
     if response.status_code != httpx.codes.OK:
         raise LaunchFailed(f"Ray Serve refused the configuration: {_reason(response)}")
 
