@@ -104,7 +104,7 @@ def test_a_text_file_as_the_old_script_wrote_it(run: Run, tmp_path: Path) -> Non
     shutil.copy(CONTAINER, tmp_path / "a.png")
     output = tmp_path / "results.txt"
     ran = run("container", tmp_path, "-o", output, "--compare", "ocr")
-    assert output.read_text().startswith("a.png\n  ocr:  CSQU3054383  22G1  ")
+    assert output.read_text().startswith("a.png\n  ocr: CSQU3054383  22G1  ")
     assert ran.out == "ocr: 1 of 1 pictures have a number, 1 certain, 0 failed\n"
     assert ran.err == f"wrote {output}\n"
 
