@@ -18,7 +18,8 @@ from deployments.client import AsyncSensorium
 #: Seconds between one client's answer and its next request: an open tap, not a closed loop, so that refusals, which
 #: come at once, do not outnumber the answers.
 PAUSE_S = 0.2
-PATIENCE_S = 60.0
+#: Of one attempt, by HTTP or SDK. Long, because a replica may do the work of two on half a core.
+PATIENCE_S = 150.0
 
 
 class Outcome(StrEnum):

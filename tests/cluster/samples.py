@@ -7,7 +7,7 @@ import json
 import wave
 from pathlib import Path
 
-from tests.cluster.load import Sample
+from tests.cluster.load import PATIENCE_S, Sample
 
 FOLDER = Path(__file__).resolve().parents[2] / "samples"
 _LANGUAGE = {"request_data": json.dumps({"language": "en"})}
@@ -20,7 +20,7 @@ def embedding(texts: int = 1, clients: int = 2) -> Sample:
         "embedding",
         "/embedding/api/v1/embed-batch",
         {"json": {"texts": batch}},
-        lambda sdk: sdk.embedding.embed_batch(batch),
+        lambda sdk: sdk.embedding.embed_batch(batch, timeout_s=PATIENCE_S),
         clients,
     )
 
@@ -35,28 +35,28 @@ def every_service() -> list[Sample]:
             "ocr",
             "/ocr/extract_text",
             {"files": {"file": ("line.png", small)}, "data": _LANGUAGE},
-            lambda sdk: sdk.ocr.extract(small, language="en"),
+            lambda sdk: sdk.ocr.extract(small, language="en", timeout_s=PATIENCE_S),
             clients=1,
         ),
         Sample(
             "ocr, 200 KB",
             "/ocr/extract_text",
             {"files": {"file": ("line.bmp", large)}, "data": _LANGUAGE},
-            lambda sdk: sdk.ocr.extract(large, language="en"),
+            lambda sdk: sdk.ocr.extract(large, language="en", timeout_s=PATIENCE_S),
             clients=1,
         ),
         Sample(
             "speech",
             "/speech/transcribe",
             {"files": {"file": ("clip.wav", clip)}},
-            lambda sdk: sdk.speech.transcribe(clip),
+            lambda sdk: sdk.speech.transcribe(clip, timeout_s=PATIENCE_S),
             clients=1,
         ),
         Sample(
             "container-number",
             "/container-number/read",
             {"files": {"files": ("container.png", container)}},
-            lambda sdk: sdk.container_number.read([container]),
+            lambda sdk: sdk.container_number.read([container], timeout_s=PATIENCE_S),
             clients=1,
         ),
     ]

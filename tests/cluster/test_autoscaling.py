@@ -12,7 +12,7 @@ from tests.cluster.fake_cluster import FakeCluster
 from tests.cluster.load import Outcome, Report, constant_load
 from tests.cluster.waiting import until
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")

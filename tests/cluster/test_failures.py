@@ -19,7 +19,7 @@ from tests.cluster.samples import every_service
 from tests.cluster.waiting import until
 from tests.unit.ocr.postgres import PostgresServer, postgres_programs
 
-pytestmark = [pytest.mark.cluster, pytest.mark.system, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.cluster, pytest.mark.system, pytest.mark.timeout(900)]
 #: Services that keep batches in a database of their own.
 WITH_TASKS = ("ocr", "speech", "container-number")
 

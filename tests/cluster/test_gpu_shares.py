@@ -20,7 +20,7 @@ from tests.cluster.fake_cluster import ROOT, FakeCluster
 from tests.cluster.waiting import until
 from tests.serve.conftest import sensorium
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 ONE_MORE: dict[str, Any] = {
     "name": "one-more",
     "ray_actor_options": {"num_cpus": 0.1, "num_gpus": 0.1},

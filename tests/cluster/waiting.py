@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 #: Seconds that anything may take on two busy cores: a node, its processes, a model.
-PATIENCE_S = 150.0
+PATIENCE_S = 200.0
 
 
 def until(met: Callable[[], bool], patience_s: float = PATIENCE_S) -> None:
