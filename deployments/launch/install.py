@@ -79,6 +79,10 @@ def _install() -> None:
     # --no-deps: the lock is complete, and leaves out what would bring a second `cv2` or CUDA (see lock.py).
     locks = [word for name in LOCKS for word in ("-r", str(ROOT / name))]
     _pip("install", "--no-deps", *locks)
+    if _torch_kind() == "cuda":  # the same module for GPUs, as in cluster.yaml and the Dockerfile
+        _pip("uninstall", "--yes", "onnxruntime")
+        version = next(line for line in (ROOT / LOCKS[0]).read_text().split() if line.startswith("onnxruntime=="))
+        _pip("install", "--no-deps", version.replace("onnxruntime", "onnxruntime-gpu"))
     _pip("install", "--no-deps", "--no-build-isolation", "-e", str(ROOT))
 
 
