@@ -25,6 +25,8 @@ from deployments.launch.instance import free_port
 from deployments.launch.token import headers as token_headers
 from tests.serve.conftest import ROOT, Cluster
 
+pytestmark = pytest.mark.timeout(600)  # the first test may have to start the cluster, and then waits for Ray's reports
+
 SAMPLES = ROOT / "samples"
 MONITORING = ROOT / "ray_configs" / "monitoring"
 GPU_ONLY = {"ray_node_gpus_utilization", "ray_node_gram_used"}
