@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from deployments.annotation import pages
 from deployments.annotation.drawing import draw
 from deployments.annotation.fonts import Fonts
-from deployments.cli_exit import USAGE, CommandFailed, complain, note
+from deployments.cli.exit_status import USAGE, CommandFailed, complain, note
 
 if TYPE_CHECKING:
-    from deployments.cli_inputs import Input
+    from deployments.cli.inputs import Input
     from deployments.client.ocr_replies import Extraction
 
 _MOST_SHOWN = 20

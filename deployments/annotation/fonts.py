@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deployments.cli_exit import USAGE, CommandFailed
+from deployments.cli.exit_status import USAGE, CommandFailed
 
 if TYPE_CHECKING:
     from PIL.ImageFont import FreeTypeFont

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deployments.cli_exit import CommandFailed
+from deployments.cli.exit_status import CommandFailed
 
 if TYPE_CHECKING:
     from PIL.Image import Image

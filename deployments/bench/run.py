@@ -15,9 +15,9 @@ import httpx
 
 from deployments.bench.load import LoadResult, load, request_bytes
 from deployments.bench.samples import Load, load_of
-from deployments.cli_exit import FAILED, CommandFailed, complain
-from deployments.cli_output import Output
-from deployments.cli_server import connected, server_url
+from deployments.cli.exit_status import FAILED, CommandFailed, complain
+from deployments.cli.output import Output
+from deployments.cli.server import connected, server_url
 
 if TYPE_CHECKING:
     from rich.table import Table

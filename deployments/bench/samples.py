@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from deployments.cli_exit import USAGE, CommandFailed
+from deployments.cli.exit_status import USAGE, CommandFailed
 
 if TYPE_CHECKING:
     from deployments.client.call import Call

@@ -18,8 +18,8 @@ from deployments.serving.runner import EngineRunner
 
 ASGIApp = Callable[..., Awaitable[None]]
 SURGE_PERCENT = 20
-"""Of the replicas, at least one more: in an upgrade a new replica answers before an old one ends. Where there is no room
-for one more (a GPU packed full), the YAML says `max_surge_percent: 0`."""
+"""Of the replicas, at least one more: in an upgrade a new replica answers before an old one ends. Where there is no
+room for one more (a GPU packed full), the YAML says `max_surge_percent: 0`."""
 
 
 def _worth_nothing(result: Any) -> Mapping[str, float]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from deployments import cli
+from deployments.cli import program as cli
 from deployments.ocr.types import OcrRequest, OcrResult
 from deployments.serving.engine import OnOutcome
 from deployments.serving.media import InlineMedia

@@ -172,7 +172,7 @@ def test_what_is_wrong_is_said_before_reading(
 
 
 def test_without_pillow_it_is_one_line(readable: Path, server: RealServer) -> None:
-    code = "import sys; sys.modules['PIL.Image'] = None; from deployments import cli; cli.main()"
+    code = "import sys; sys.modules['PIL.Image'] = None; from deployments.cli.program import main; main()"
     ran = subprocess.run(
         [sys.executable, "-c", code, "ocr", str(readable), "--annotate", "x.png"],
         cwd=ROOT, capture_output=True, text=True, check=False, timeout=60,

@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deployments import cli_server, local_container_service
+from deployments import local_container_service
+from deployments.cli import server as cli_server
 from deployments.client import AsyncSensorium
 from deployments.container_number.compared_readers import readers_named
 from deployments.container_number.iso6346 import parse

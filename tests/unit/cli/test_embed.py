@@ -6,7 +6,7 @@ import json
 import math
 from pathlib import Path
 
-from deployments.cli_vector_tables import cosines
+from deployments.cli.vector_tables import cosines
 from tests.unit.cli.conftest import Run
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from typer.main import get_command
 
-from deployments import cli
+from deployments.cli import program as cli
 from tests.unit.cli.conftest import PROGRAM, ROOT, SAMPLES, program
 from tests.unit.client.scripted_server import ScriptedServer, response
 
@@ -33,7 +33,7 @@ class Missing:
             raise ModuleNotFoundError(f"{name} is not installed", name=name)
 
 sys.meta_path.insert(0, Missing())
-from deployments import cli
+from deployments.cli import program as cli
 cli.main()
 """
 
@@ -165,7 +165,8 @@ def test_in_the_base_install_what_runs_a_server_names_the_extra(verb: str) -> No
 
 
 def test_starting_imports_nothing_that_only_some_verbs_need() -> None:
-    code = "import sys; from deployments import cli; print(*sorted({name.partition('.')[0] for name in sys.modules}))"
+    names = "{name.partition('.')[0] for name in sys.modules}"
+    code = f"import sys; from deployments.cli import program; print(*sorted({names}))"
     loaded = set(subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True).stdout.split())
     assert "typer" in loaded
     heavy = {"httpx", "asyncio", "ray", "torch", "numpy", "pydantic", "yaml", "PIL", "orjson", "training", "sqlalchemy"}

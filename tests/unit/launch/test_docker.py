@@ -110,7 +110,7 @@ def test_no_secret_is_baked_in() -> None:
 
 
 def test_the_entry_point_is_our_command_with_options_that_it_has() -> None:
-    from deployments.cli import app
+    from deployments.cli.program import app
 
     assert json.loads(_all("ENTRYPOINT")[0]) == ["tini", "--", "sensorium"]
     verb, *words = json.loads(_all("CMD")[0])

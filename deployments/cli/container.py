@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deployments.cli_exit import epilog
-from deployments.cli_output import AsJson, AsTable
-from deployments.cli_server import PATIENCE_S, ApiKey, Timeout, Url
+from deployments.cli.exit_status import epilog
+from deployments.cli.output import AsJson, AsTable
+from deployments.cli.server import PATIENCE_S, ApiKey, Timeout, Url
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from deployments.cli_inputs import Input
+    from deployments.cli.inputs import Input
     from deployments.client import AsyncSensorium
     from deployments.client.container_number import ImageNumbers
     from deployments.container_number.compared_readers import ComparedReader
@@ -48,10 +48,10 @@ def container(
     """Read every container number in pictures."""
     import asyncio
 
-    from deployments.cli_container_results import ContainerResults
-    from deployments.cli_each import exit_status, for_each
-    from deployments.cli_inputs import PICTURES, open_inputs
-    from deployments.cli_output import Output
+    from deployments.cli.container_results import ContainerResults
+    from deployments.cli.each import exit_status, for_each
+    from deployments.cli.inputs import PICTURES, open_inputs
+    from deployments.cli.output import Output
     from deployments.container_number.compared_readers import readers_named
 
     readers = readers_named(compare.split(","))
@@ -86,8 +86,8 @@ def _name(work: tuple[Input, ComparedReader]) -> str:
 @asynccontextmanager
 async def _service(url: str, api_key: str, here: bool) -> AsyncIterator[AsyncSensorium]:
     """The server; this process where it is asked for, or where nothing was named and nothing is running."""
-    from deployments.cli_exit import complain
-    from deployments.cli_server import Unreachable, connected, is_named
+    from deployments.cli.exit_status import complain
+    from deployments.cli.server import Unreachable, connected, is_named
 
     async with AsyncExitStack() as opened:
         client: AsyncSensorium | None = None

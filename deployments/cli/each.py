@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
-from deployments.cli_exit import FAILED, UNREACHABLE, USAGE, CommandFailed, complain
-from deployments.cli_output import Output
+from deployments.cli.exit_status import FAILED, UNREACHABLE, USAGE, CommandFailed, complain
+from deployments.cli.output import Output
 
 if TYPE_CHECKING:
     from rich.progress import Progress

@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
-from deployments.cli_exit import epilog
-from deployments.cli_output import AsJson, AsTable
-from deployments.cli_server import ApiKey, Url
+from deployments.cli.exit_status import epilog
+from deployments.cli.output import AsJson, AsTable
+from deployments.cli.server import ApiKey, Url
 
 
 class Service(StrEnum):
@@ -54,7 +54,7 @@ def bench(
     import asyncio
 
     from deployments.bench.run import measure_all
-    from deployments.cli_output import Output
+    from deployments.cli.output import Output
 
     chosen = list(dict.fromkeys(services or Service))
     if inputs and len(chosen) != 1:

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deployments.cli_exit import epilog
-from deployments.cli_output import AsJson, AsTable
-from deployments.cli_server import PATIENCE_S, ApiKey, Timeout, Url
+from deployments.cli.exit_status import epilog
+from deployments.cli.output import AsJson, AsTable
+from deployments.cli.server import PATIENCE_S, ApiKey, Timeout, Url
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from deployments.annotation.files import AnnotatedFiles
-    from deployments.cli_inputs import Input
+    from deployments.cli.inputs import Input
     from deployments.client.ocr_replies import Extraction
 
 _CERTAIN = 0.9
@@ -55,10 +55,10 @@ def ocr(
     """Read the text in pictures and PDFs."""
     import asyncio
 
-    from deployments.cli_each import exit_status, for_each
-    from deployments.cli_inputs import PICTURES, open_inputs
-    from deployments.cli_output import Output
-    from deployments.cli_server import connected
+    from deployments.cli.each import exit_status, for_each
+    from deployments.cli.inputs import PICTURES, open_inputs
+    from deployments.cli.output import Output
+    from deployments.cli.server import connected
 
     if as_text and (as_json or as_table):
         raise typer.BadParameter("choose one of --json, --table and --text")
@@ -108,7 +108,7 @@ def _table(item: Input, reply: Extraction) -> tuple[RenderableType, ...]:
     from rich.table import Table
     from rich.text import Text
 
-    from deployments.cli_exit import printable
+    from deployments.cli.exit_status import printable
 
     several = reply.pages > 1
     grid = Table(title=Text(printable(item.name), "bold"), title_justify="left", box=None, header_style="dim")

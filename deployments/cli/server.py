@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deployments.cli_exit import UNREACHABLE, USAGE, CommandFailed
+from deployments.cli.exit_status import UNREACHABLE, USAGE, CommandFailed
 
 if TYPE_CHECKING:
     from deployments.client import AsyncSensorium

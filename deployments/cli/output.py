@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from deployments.cli_exit import printable, writing_to_stdout
+from deployments.cli.exit_status import printable, writing_to_stdout
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType

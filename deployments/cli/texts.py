@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from deployments.cli_exit import complain
-from deployments.cli_inputs import STDIN, read_stdin, unusable
+from deployments.cli.exit_status import complain
+from deployments.cli.inputs import STDIN, read_stdin, unusable
 
 _TEXT_FILES = (".txt", ".text", ".md", ".csv", ".tsv", ".json", ".jsonl", ".list", ".log")
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from deployments.cli_exit import epilog
+from deployments.cli.exit_status import epilog
 
 if TYPE_CHECKING:
     from deployments.launch.deploy import Goal

@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from deployments.cli_each import for_each
-from deployments.cli_exit import complain
-from deployments.cli_output import Output
-from deployments.cli_texts import Line
+from deployments.cli.each import for_each
+from deployments.cli.exit_status import complain
+from deployments.cli.output import Output
+from deployments.cli.texts import Line
 
 if TYPE_CHECKING:
     from deployments.client import AsyncSensorium, RejectedRequest

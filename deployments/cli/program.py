@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from deployments import cli_bench, cli_bulk, cli_container, cli_deploy, cli_embedding, cli_ocr, cli_speech, cli_training
-from deployments.cli_exit import EXIT_STATUSES, complain, epilog, known_failure, writing_to_stdout
+from deployments.cli import bench, bulk, container, deploy, embedding, ocr, speech, training
+from deployments.cli.exit_status import EXIT_STATUSES, complain, epilog, known_failure, writing_to_stdout
 
 USE, RUN, MAKE = "Use a server", "Run a server", "Whole folders and training"
 
@@ -18,15 +18,15 @@ app = typer.Typer(
     no_args_is_help=True, pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]}, epilog=EXIT_STATUSES,
 )  # fmt: skip
-app.command(rich_help_panel=USE, epilog=cli_ocr.EXAMPLES)(cli_ocr.ocr)
-app.command(rich_help_panel=USE, epilog=cli_speech.EXAMPLES)(cli_speech.transcribe)
-app.command(rich_help_panel=USE, epilog=cli_embedding.EXAMPLES)(cli_embedding.embed)
-app.command(rich_help_panel=USE, epilog=cli_container.EXAMPLES)(cli_container.container)
-app.command(rich_help_panel=USE, epilog=cli_bench.EXAMPLES)(cli_bench.bench)
-app.add_typer(cli_bulk.bulk, name="bulk", rich_help_panel=MAKE)
-app.add_typer(cli_training.dataset, name="dataset", rich_help_panel=MAKE)
+app.command(rich_help_panel=USE, epilog=ocr.EXAMPLES)(ocr.ocr)
+app.command(rich_help_panel=USE, epilog=speech.EXAMPLES)(speech.transcribe)
+app.command(rich_help_panel=USE, epilog=embedding.EXAMPLES)(embedding.embed)
+app.command(rich_help_panel=USE, epilog=container.EXAMPLES)(container.container)
+app.command(rich_help_panel=USE, epilog=bench.EXAMPLES)(bench.bench)
+app.add_typer(bulk.bulk, name="bulk", rich_help_panel=MAKE)
+app.add_typer(training.dataset, name="dataset", rich_help_panel=MAKE)
 app.command(rich_help_panel=MAKE, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(
-    cli_training.train
+    training.train
 )
 
 
@@ -76,10 +76,10 @@ def stop() -> None:
     launch.stop(console)
 
 
-app.command(rich_help_panel=RUN, epilog=cli_deploy.DEPLOY_EXAMPLES)(cli_deploy.deploy)
-app.command(rich_help_panel=RUN, epilog=cli_deploy.ROLLBACK_EXAMPLES)(cli_deploy.rollback)
-app.command(rich_help_panel=RUN, epilog=cli_deploy.HISTORY_EXAMPLES)(cli_deploy.history)
-app.command(rich_help_panel=RUN, epilog=cli_deploy.STATUS_EXAMPLES)(cli_deploy.status)
+app.command(rich_help_panel=RUN, epilog=deploy.DEPLOY_EXAMPLES)(deploy.deploy)
+app.command(rich_help_panel=RUN, epilog=deploy.ROLLBACK_EXAMPLES)(deploy.rollback)
+app.command(rich_help_panel=RUN, epilog=deploy.HISTORY_EXAMPLES)(deploy.history)
+app.command(rich_help_panel=RUN, epilog=deploy.STATUS_EXAMPLES)(deploy.status)
 
 
 @app.command(rich_help_panel=RUN, epilog=epilog("sensorium logs --lines 100"))
@@ -96,7 +96,7 @@ def logs(
 
 
 def main() -> None:
-    """Entry point: a failure that has a name is one line on stderr and an exit status, see `cli_exit`."""
+    """Entry point: a failure that has a name is one line on stderr and an exit status, see `exit_status`."""
     try:
         try:
             app()

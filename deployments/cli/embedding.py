@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from deployments.cli_exit import epilog
-from deployments.cli_output import AsJson, AsTable
-from deployments.cli_server import PATIENCE_S, ApiKey, Timeout, Url
+from deployments.cli.exit_status import epilog
+from deployments.cli.output import AsJson, AsTable
+from deployments.cli.server import PATIENCE_S, ApiKey, Timeout, Url
 
 EXAMPLES = epilog(
     'sensorium embed "the ship is late"',
@@ -36,12 +36,12 @@ def embed(
     """Make vectors of texts."""
     import asyncio
 
-    from deployments.cli_each import exit_status
-    from deployments.cli_output import Output
-    from deployments.cli_server import connected
-    from deployments.cli_texts import open_texts
-    from deployments.cli_vector_tables import Vectors
-    from deployments.cli_vectors import vectors_of
+    from deployments.cli.each import exit_status
+    from deployments.cli.output import Output
+    from deployments.cli.server import connected
+    from deployments.cli.texts import open_texts
+    from deployments.cli.vector_tables import Vectors
+    from deployments.cli.vectors import vectors_of
 
     output = Output(as_json, as_table)
     lines, failed = open_texts(texts, never_files=as_text)

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from deployments.cli_exit import epilog
-from deployments.cli_server import PATIENCE_S, ApiKey, Timeout, Url
+from deployments.cli.exit_status import epilog
+from deployments.cli.server import PATIENCE_S, ApiKey, Timeout, Url
 
 if TYPE_CHECKING:
-    from deployments.cli_inputs import Input
+    from deployments.cli.inputs import Input
     from deployments.client.speech import Transcript
 
 Format = Literal["table", "text", "json", "srt", "vtt"]
@@ -48,11 +48,11 @@ def transcribe(
     """Write down what is said in recordings and videos."""
     import asyncio
 
-    from deployments.cli_each import exit_status, for_each
-    from deployments.cli_inputs import RECORDINGS, open_inputs
-    from deployments.cli_output import Output
-    from deployments.cli_server import connected
-    from deployments.cli_transcripts import Transcripts
+    from deployments.cli.each import exit_status, for_each
+    from deployments.cli.inputs import RECORDINGS, open_inputs
+    from deployments.cli.output import Output
+    from deployments.cli.server import connected
+    from deployments.cli.transcripts import Transcripts
 
     shown = Output(as_json=format_ == "json", as_table=format_ not in (None, "json"))
     form: Format = format_ or ("json" if shown.json else "table")

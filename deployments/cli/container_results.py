@@ -7,9 +7,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deployments.cli_exit import CommandFailed, complain, note, printable
-from deployments.cli_inputs import Input
-from deployments.cli_output import Output
+from deployments.cli.exit_status import CommandFailed, complain, note, printable
+from deployments.cli.inputs import Input
+from deployments.cli.output import Output
 from deployments.container_number.compared_readers import ComparedReader
 from deployments.container_number.results_file import PictureResult, check_format, summary, write_results
 

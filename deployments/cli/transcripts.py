@@ -7,13 +7,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from deployments.cli_exit import USAGE, CommandFailed, note, printable
-from deployments.cli_output import Output
+from deployments.cli.exit_status import USAGE, CommandFailed, note, printable
+from deployments.cli.output import Output
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from deployments.cli_inputs import Input
+    from deployments.cli.inputs import Input
     from deployments.client.speech import Transcript
 
 _SUBTITLES = ("srt", "vtt")

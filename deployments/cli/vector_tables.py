@@ -6,9 +6,9 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from deployments.cli_exit import CommandFailed, complain, printable
-from deployments.cli_output import Output
-from deployments.cli_vectors import Vector
+from deployments.cli.exit_status import CommandFailed, complain, printable
+from deployments.cli.output import Output
+from deployments.cli.vectors import Vector
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
