@@ -64,7 +64,7 @@ def sensorium(*arguments: str, home: Path, **environment: str) -> subprocess.Com
     )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     home = tmp_path_factory.mktemp("home")
     media = tmp_path_factory.mktemp("media")

@@ -46,7 +46,7 @@ class ReadsPictures(FakeRunner):
         return await super().run(request, on_outcome)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealServer]:
     running = RealServer(tmp_path_factory.mktemp("server"), KEY)
     running.ocr = ReadsPictures()

@@ -12,7 +12,7 @@ from tests.unit.client.both_clients import HASTY
 from tests.unit.client.real_server import KEY, RealServer
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealServer]:
     running = RealServer(tmp_path_factory.mktemp("server"), KEY)
     running.start()

@@ -23,7 +23,7 @@ from deployments.serving import weights
 from tests.unit.container_number.container_service import ContainerService, DirectRunner, running_service
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def nano() -> Path:
     return weights.resolve(NANO_SOURCE)
 
@@ -36,12 +36,12 @@ def florence(nano: Path) -> FlorenceReader:
     return FlorenceReader(nano)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def ocr_engine() -> OcrEngine:
     return load_ocr(OcrConfig(backends=(RapidOcrOptions(),), threads=2))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def text_finder(ocr_engine: OcrEngine) -> OcrTextFinder:
     """The real embedded OCR."""
     return OcrTextFinder(DirectRunner(ocr_engine))
@@ -71,7 +71,7 @@ async def service(
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def make_adapter(nano: Path) -> Callable[..., Path]:
     """`make_adapter(root, name, base_hash=..., seed=...)` writes a LoRA adapter with random weights."""
     import json

@@ -74,12 +74,12 @@ def cosines(left: Vectors, right: Vectors) -> Any:
     return np.sum(left * right, axis=1) / norms
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def cache_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("graphs")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def engine(cache_dir: Path) -> Iterator[EmbeddingEngine]:
     """all-MiniLM-L6-v2 on OpenVINO, in the precision that this CPU takes by itself."""
     loaded = load_engine(EmbeddingConfig(cache_dir=str(cache_dir)))
@@ -87,7 +87,7 @@ def engine(cache_dir: Path) -> Iterator[EmbeddingEngine]:
     loaded.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def plain_library() -> Any:
     """all-MiniLM-L6-v2 in sentence-transformers itself, float32."""
     from sentence_transformers import SentenceTransformer
@@ -95,7 +95,7 @@ def plain_library() -> Any:
     return SentenceTransformer(str(resolve(EmbeddingConfig().model)), device="cpu", local_files_only=True)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def small_models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Random weights, three layouts: `cls` has a Dense of 16 and Normalize, `mean` and `max` end with the pooling."""
     import torch

@@ -15,7 +15,7 @@ from deployments.ocr.store.sql_store import SqlStore
 from tests.unit.ocr.postgres import PostgresServer, postgres_programs
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def postgres_server() -> Iterator[PostgresServer]:
     """One PostgreSQL for all tests; each test makes a database of its own."""
     programs = postgres_programs()

@@ -67,7 +67,7 @@ def sample(name: str) -> bytes:
     return (SAMPLES / name).read_bytes()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def pocketsphinx() -> Iterator[SpeechEngine]:
     engine = load_engine(SpeechConfig())
     engine.warm_up()
@@ -75,7 +75,7 @@ def pocketsphinx() -> Iterator[SpeechEngine]:
     engine.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def nano_forms(tmp_path_factory: pytest.TempPathFactory) -> dict[str, SpeechConfig]:
     """The nano Whisper as each backend takes it."""
     places = expand(tmp_path_factory.mktemp("nano_whisper"))
@@ -85,7 +85,7 @@ def nano_forms(tmp_path_factory: pytest.TempPathFactory) -> dict[str, SpeechConf
     }
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def whispers(nano_forms: dict[str, SpeechConfig]) -> Iterator[dict[str, SpeechEngine]]:
     """All three, loaded and warm."""
     engines = {name: load_engine(config) for name, config in nano_forms.items()}
@@ -96,7 +96,7 @@ def whispers(nano_forms: dict[str, SpeechConfig]) -> Iterator[dict[str, SpeechEn
         engine.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def clips() -> list[Clip]:
     entries = json.loads((ASSETS / "manifest.json").read_text("utf-8"))["clips"]
     return [

@@ -22,27 +22,27 @@ from tests.assets.ocr.draw_samples import SAMPLES
 PICTURES = Path(__file__).parents[5] / "shared" / "data"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def rapidocr() -> Iterator[RapidOcrOpenVino]:
     backend = RapidOcrOpenVino(RapidOcrOptions(), threads=1)
     yield backend
     backend.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def paddleocr(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PaddleOcr]:
     backend = PaddleOcr(PaddleOcrOptions(), threads=1, cache_dir=str(tmp_path_factory.mktemp("cache")))
     yield backend
     backend.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def sample() -> Callable[[str], list[NDArray[np.uint8]]]:
     """The pages of a file in `samples/`."""
     return lambda name: decode((SAMPLES / name).read_bytes(), MediaPolicy(pdf_dpi=120))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def picture() -> Callable[[str], NDArray[np.uint8]]:
     """A photograph that no one here made; see the README beside them."""
 
