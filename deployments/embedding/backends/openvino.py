@@ -90,6 +90,8 @@ def _settings(config: EmbeddingConfig) -> dict[str, Any]:
             available=HINTS,
         )
     settings: dict[str, Any] = {"PERFORMANCE_HINT": config.performance_hint.upper()}
+    # By default every process binds its threads to the first cores: engines of fewer threads than cores shared them.
+    settings["ENABLE_CPU_PINNING"] = False
     if config.threads:
         settings["INFERENCE_NUM_THREADS"] = config.threads
     if config.precision != "auto":

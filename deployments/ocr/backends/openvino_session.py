@@ -29,6 +29,8 @@ class OpenVinoSettings:
 
     def properties(self, performance_hint: str) -> dict[str, str | int]:
         chosen: dict[str, str | int | None] = {
+            # By default every process binds its threads to the first cores: two engines of one thread shared one core.
+            "ENABLE_CPU_PINNING": False,
             "PERFORMANCE_HINT": performance_hint,
             "INFERENCE_NUM_THREADS": self.threads,
             "INFERENCE_PRECISION_HINT": self.precision,
