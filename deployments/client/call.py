@@ -74,3 +74,8 @@ class Call(Generic[ReplyT]):
 def given(**fields: Any) -> dict[str, Any]:
     """`fields` without those that are None: the server's defaults hold there."""
     return {name: value for name, value in fields.items() if value is not None}
+
+
+def form_fields(fields: dict[str, Any]) -> dict[str, str]:
+    """As text in a form: true and false in lower case, as the server reads them."""
+    return {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in fields.items()}

@@ -27,16 +27,32 @@ class Images:
         Raises:
             ValueError: neither or both, or a single value instead of a list.
         """
-        for name, value in (("images", images), ("private_imgs", private_imgs)):
-            if isinstance(value, (str, bytes)):
-                raise ValueError(f"{name} is one value; give a list")
-        if bool(images) == bool(private_imgs):
-            raise ValueError("give exactly one: images (local files to upload) or private_imgs (paths on the server)")
-        return cls(tuple(("files", Upload.of(image)) for image in images), tuple(private_imgs))
+        meanings = ("local files to upload", "paths on the server")
+        return cls(several_uploads(images, private_imgs, ("images", "private_imgs"), meanings), tuple(private_imgs))
 
     def timeout_s(self, asked_s: float | None) -> float:
         """`asked_s`, or where that is None the time-out of a call of so many images (contracts.md)."""
         return CALL_S + IMAGE_S * (len(self.uploads) or len(self.paths)) if asked_s is None else asked_s
+
+
+def several_uploads(
+    files: Sequence[File], paths: Sequence[str], names: tuple[str, str], meanings: tuple[str, str]
+) -> tuple[tuple[str, Upload], ...]:
+    """The uploads of a call about several files, in the form field `files`; none where `paths` are given.
+
+    Args:
+        names: of the two arguments, for the message.
+        meanings: of the two, likewise.
+
+    Raises:
+        ValueError: neither or both, or a single value instead of a list.
+    """
+    for name, value in zip(names, (files, paths), strict=True):
+        if isinstance(value, (str, bytes)):
+            raise ValueError(f"{name} is one value; give a list")
+    if bool(files) == bool(paths):
+        raise ValueError(f"give exactly one: {names[0]} ({meanings[0]}) or {names[1]} ({meanings[1]})")
+    return tuple(("files", Upload.of(file)) for file in files)
 
 
 def one_upload(

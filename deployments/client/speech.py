@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from deployments.client.call import SPEECH_S, Call, given
+from deployments.client.call import SPEECH_S, Call, form_fields, given
 from deployments.client.replies import Reply, json_reader, text_reader
 from deployments.client.sources import one_upload
 from deployments.client.uploads import File
@@ -130,5 +130,4 @@ def subtitles(
 
 def _call(file: File | None, fields: dict[str, Any], read: Any, timeout_s: float) -> Call[Any]:
     uploads = one_upload(file, fields.get("path"), names=("file", "path"), what="recording")
-    form = {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in fields.items()}
-    return Call("POST", "/speech/transcribe", read, timeout_s, form=form, uploads=uploads)
+    return Call("POST", "/speech/transcribe", read, timeout_s, form=form_fields(fields), uploads=uploads)

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from deployments.client.call import SPEECH_S, Call, given
+from deployments.client.call import SPEECH_S, Call, form_fields, given
 from deployments.client.replies import Reply, json_reader
+from deployments.client.sources import several_uploads
 from deployments.client.speech import Task, Transcript
-from deployments.client.uploads import File, Upload
+from deployments.client.uploads import File
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +71,7 @@ def transcribe_batch(
         ValueError: no recordings, or both kinds; or a RejectedRequest, the server's own refusal.
         RetryableError: no attempt succeeded.
     """
-    for name, value in (("files", files), ("paths", paths)):
-        if isinstance(value, (str, bytes)):
-            raise ValueError(f"{name} is one value; give a list")
-    if bool(files) == bool(paths):
-        raise ValueError("give exactly one: files (local recordings to upload) or paths (on the server)")
+    uploads = several_uploads(files, paths, ("files", "paths"), ("local recordings to upload", "on the server"))
     fields = given(
         language=language,
         backend=backend,
@@ -89,6 +86,4 @@ def transcribe_batch(
     read = json_reader(Transcripts)
     if paths:
         return Call("POST", "/speech/tasks", read, timeout_s, json=fields | {"paths": list(paths)})
-    form = {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in fields.items()}
-    uploads = tuple(("files", Upload.of(file)) for file in files)
-    return Call("POST", "/speech/tasks", read, timeout_s, form=form, uploads=uploads)
+    return Call("POST", "/speech/tasks", read, timeout_s, form=form_fields(fields), uploads=uploads)
